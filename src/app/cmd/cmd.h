@@ -72,6 +72,9 @@ void cmd_warn(const struct common_options *common, const char *fmt, ...)
 /* A writer to stdout in the form the options ask for. Null with a message when memory is out. */
 struct writer *cmd_writer(const struct common_options *common);
 
+/* The width of the output in columns: COLUMNS, the terminal's, else 100. */
+unsigned cmd_columns(void);
+
 /* Whether colours belong on stdout: --color, NO_COLOR, TERM, isatty. */
 bool cmd_is_colour(const struct common_options *common);
 

@@ -23,7 +23,7 @@ int ct_buf_reserve(struct ct_buf *b, size_t more)
 	size_t size = b->size ? b->size : 256;
 	char *p;
 
-	if (more >= SIZE_MAX / 4 - b->len)
+	if (b->len >= SIZE_MAX / 4 || more >= SIZE_MAX / 4 - b->len)
 		return -ENOMEM;
 	while (size < b->len + more + 1)
 		size *= 2;

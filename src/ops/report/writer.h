@@ -24,6 +24,8 @@
 
 #include "lib/base/clean.h"
 
+#define WRITER_MAX_DEPTH 16
+
 enum writer_form { WRITER_TEXT, WRITER_JSON };
 
 /* Takes bytes; returns 0 or a negative errno, which the writer remembers. */
@@ -51,7 +53,8 @@ void writer_list(struct writer *w, const char *key, const char *title,
 void writer_row(struct writer *w);
 void writer_end(struct writer *w); /* ends the section, row or list opened last */
 
-/* Fields; in a row the label is the column's and @label is ignored (null hides it from text). */
+/* Fields. In a row, text shows a field in the column with its key and ignores @label. A section or
+ * list inside a row is for JSON only. */
 void writer_str(struct writer *w, const char *key, const char *label, const char *value);
 void writer_u64(struct writer *w, const char *key, const char *label, uint64_t value);
 void writer_i64(struct writer *w, const char *key, const char *label, int64_t value);
@@ -64,9 +67,19 @@ void writer_f64_as(struct writer *w, const char *key, const char *label, double 
 void writer_u64_as(struct writer *w, const char *key, const char *label, uint64_t value,
 		   const char *text);
 
-/* A paragraph for people (text only, wrapped at the width). @style: 0 plain, else enum severity
- * colours. */
+/* Paragraphs for people: text only, wrapped at the width, newlines kept, control characters
+ * shown as '?'. Colours appear only when the options ask for them. */
+enum writer_style {
+	WRITER_PLAIN,
+	WRITER_BOLD,
+	WRITER_GOOD,
+	WRITER_NOTE,
+	WRITER_WARNING,
+	WRITER_BAD,
+};
 void writer_para(struct writer *w, unsigned indent, const char *text);
+void writer_para_styled(struct writer *w, enum writer_style style, unsigned indent,
+			const char *text);
 
 /* Ends the document; the first error of the sink, or 0. */
 int writer_finish(struct writer *w);
