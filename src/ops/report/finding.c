@@ -88,7 +88,8 @@ struct finding *report_add(struct report *r, const char *id, const char *name,
 	return f;
 }
 
-static const char *keep(struct report *r, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static const char *keep(struct report *r, const char *fmt,
+							      va_list ap)
 {
 	va_list again;
 	struct block *b;
