@@ -56,3 +56,15 @@ struct writer *cmd_writer(const struct common_options *common)
 		cmd_error("out of memory");
 	return w;
 }
+
+struct host *cmd_host(const struct common_options *common)
+{
+	struct ct_err err = { "" };
+	struct host *h = NULL;
+
+	if (host_open(common->root, &h, &err) < 0) {
+		cmd_error("%s", err.text);
+		return NULL;
+	}
+	return h;
+}
