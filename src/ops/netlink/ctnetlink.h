@@ -49,7 +49,8 @@ int nl_expect_stats_cpu_request(void *buf);
 
 /* Reads one entry message (@payload behind the netlink header). Only the fields in @want
  * (enum ct_known bits) are decoded besides the tuples; CT_KNOWN_ALL for everything. Slices point
- * into @payload. -EBADMSG when it is cut or contradicts itself. */
+ * into @payload. What is not wanted is not looked at either. -EBADMSG when it is cut or contradicts
+ * itself; @out is then undefined. */
 int nl_entry_decode(const void *payload, size_t size, uint32_t want, struct ct_entry *out);
 
 /* Writes an entry as the payload of a message of the dump kind: what nl_entry_decode() reads.
@@ -70,6 +71,13 @@ struct nl_stats {
 };
 int nl_stats_cpu_decode(const void *payload, size_t size, struct nl_stats *out);
 const char *nl_stat_name(enum nl_stat s);
+
+/* The counters of expectations of one CPU (IPCTNL_MSG_EXP_GET_STATS_CPU). */
+struct nl_expect_stats {
+	uint16_t cpu;
+	uint32_t n_new, n_create, n_delete;
+};
+int nl_expect_stats_cpu_decode(const void *payload, size_t size, struct nl_expect_stats *out);
 
 /* Count and max of a namespace (IPCTNL_MSG_CT_GET_STATS); max is absent before 4.18. */
 struct nl_level {
