@@ -113,6 +113,11 @@ static bool is_word(const struct word *w, const char *s)
 	return w->len == strlen(s) && memcmp(w->p, s, w->len) == 0;
 }
 
+static bool is_either(const struct word *w, const char *a, const char *b)
+{
+	return is_word(w, a) || is_word(w, b);
+}
+
 static bool begins(const struct word *w, const char *s)
 {
 	return w->len >= strlen(s) && memcmp(w->p, s, strlen(s)) == 0;
@@ -304,16 +309,16 @@ static unsigned ipt_option(struct scan *s, struct seen *x, const struct line *l,
 
 	if (!v)
 		return 0;
-	if (is_word(w, "-m")) {
+	if (is_either(w, "-m", "--match")) {
 		if (is_one_of(v, ipt_state_matches, 8))
 			need(x, RULES_NEED_STATE);
 		else if (!is_word(v, "tcp") && !is_word(v, "udp") && !is_word(v, "comment"))
 			x->rule.is_narrow = x->has_condition = true;
 	} else if (is_word(w, "--state") || is_word(w, "--ctstate")) {
 		seen_state(x, v, is_inverted);
-	} else if (is_word(w, "-j") || is_word(w, "-g")) {
+	} else if (is_either(w, "-j", "--jump") || is_either(w, "-g", "--goto")) {
 		ipt_target(s, x, l, i + 1);
-	} else if (is_word(w, "-p")) {
+	} else if (is_either(w, "-p", "--protocol")) {
 		x->rule.proto = proto_of(v);
 		x->rule.is_narrow |= is_inverted;
 		x->has_condition = true;
@@ -323,7 +328,7 @@ static unsigned ipt_option(struct scan *s, struct seen *x, const struct line *l,
 		*(is_word(w, "--dport") ? &x->rule.dport : &x->rule.sport) = port;
 		x->rule.is_narrow |= port == 0;
 		x->has_condition = true;
-	} else if (is_word(w, "-i") || is_word(w, "-o")) {
+	} else if (is_either(w, "-i", "--in-interface") || is_either(w, "-o", "--out-interface")) {
 		if (is_word(v, "lo") && !is_inverted)
 			x->rule.is_loopback = true;
 		else
@@ -352,7 +357,8 @@ static struct seen ipt_read(struct scan *s, const struct line *l, unsigned from)
 			continue;
 		}
 		took = ipt_option(s, &x, l, i, is_inverted);
-		is_target_seen |= took && (is_word(w, "-j") || is_word(w, "-g"));
+		is_target_seen |=
+			took && (is_either(w, "-j", "--jump") || is_either(w, "-g", "--goto"));
 		if (!took && w->p[0] == '-' && !is_target_seen)
 			x.rule.is_narrow = x.has_condition = true;
 		is_inverted = false;
