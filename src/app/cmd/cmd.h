@@ -64,6 +64,13 @@ int options_parse(const struct command *c, int *argc, char **argv, void *state,
 /* Prints the help of one command. */
 void options_help(const struct command *c);
 
+/* Lists a command and its options for programs: lines of COMMAND, OPTION, LETTER, VALUE, HELP with
+ * tabs between; the first has no option and says ARGUMENTS and SUMMARY. */
+void options_list(const struct command *c);
+
+/* The same for the options that every command understands, with "*" as the command. */
+void options_list_common(void);
+
 /* Talks: "conntune: SENTENCE" on stderr; cmd_warn() is silent with --quiet. */
 void cmd_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void cmd_warn(const struct common_options *common, const char *fmt, ...)

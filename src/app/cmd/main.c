@@ -62,11 +62,39 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+enum help_key { HELP_OPTIONS = 1 };
+
+struct help_state {
+	bool is_listing; /* --options */
+};
+
+static const struct option_spec help_options[] = {
+	{ "options", 0, NULL, HELP_OPTIONS,
+	  "list every option of every command, one line each, for programs" },
+	{ NULL, 0, NULL, 0, NULL },
+};
+
+static int help_option(void *state, int key, const char *value, struct ct_err *err)
+{
+	struct help_state *h = state;
+
+	(void)key, (void)value, (void)err;
+	h->is_listing = true;
+	return 0;
+}
+
 static int help_run(void *state, const struct common_options *common, int argc, char **argv)
 {
+	const struct help_state *h = state;
 	const struct command *c;
 
-	(void)state, (void)common;
+	(void)common;
+	if (h->is_listing) {
+		for (const struct command *const *each = command_list; *each; each++)
+			options_list(*each);
+		options_list_common();
+		return EXIT_DONE;
+	}
 	if (argc == 0) {
 		usage(stdout);
 		return EXIT_DONE;
@@ -84,7 +112,10 @@ const struct command command_help = {
 	.name = "help",
 	.summary = "Show the commands, or the options of one",
 	.arguments = "[COMMAND]",
+	.options = help_options,
+	.option = help_option,
 	.run = help_run,
+	.state_size = sizeof(struct help_state),
 };
 
 static int run_command(const struct command *c, int argc, char **argv)

@@ -24,7 +24,7 @@ static const struct option_spec common_specs[] = {
 	  "network namespace: all, a name, a process id, or net:[INODE]" },
 	{ "json", 0, NULL, COMMON_JSON, "machine-readable output" },
 	{ "quiet", 'q', NULL, COMMON_QUIET, "no remarks on standard error" },
-	{ "color", 0, "WHEN", COMMON_COLOUR, "auto, always or never" },
+	{ "color", 0, "auto|always|never", COMMON_COLOUR, "colours on standard output" },
 	{ "help", 'h', NULL, COMMON_HELP, "this text" },
 	{ NULL, 0, NULL, 0, NULL },
 };
@@ -159,4 +159,22 @@ void options_help(const struct command *c)
 	help_lines(common_specs);
 	(void)printf(
 		"\nExit status: 0 done, 1 failed, 2 misuse, 3 findings. Manual: conntune(8).\n");
+}
+
+static void list_lines(const char *command, const struct option_spec *o)
+{
+	for (; o && o->name; o++)
+		(void)printf("%s\t%s\t%.1s\t%s\t%s\n", command, o->name, &o->letter,
+			     o->value ? o->value : "", o->help);
+}
+
+void options_list(const struct command *c)
+{
+	(void)printf("%s\t\t\t%s\t%s\n", c->name, c->arguments ? c->arguments : "", c->summary);
+	list_lines(c->name, c->options);
+}
+
+void options_list_common(void)
+{
+	list_lines("*", common_specs);
 }

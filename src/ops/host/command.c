@@ -18,8 +18,6 @@
  */
 static const char *const folders[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
 				       "/usr/bin",	  "/sbin",	    "/bin" };
-static char path_variable[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-static char locale_variable[] = "LC_ALL=C";
 
 bool host_is_plain_name(const char *name)
 {
@@ -65,7 +63,9 @@ static int64_t clock_ms(void)
  * that a late one can be ended with all it started. */
 static int start(const char *program, const char *const argv[], int stdout_fd, pid_t *out)
 {
-	char *const envp[] = { path_variable, locale_variable, NULL };
+	char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	char locale[] = "LC_ALL=C";
+	char *const envp[] = { path, locale, NULL };
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	sigset_t none, all;

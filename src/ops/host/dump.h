@@ -20,8 +20,11 @@ struct dump_info {
 	bool is_done;		/* the end was seen; without it the dump was cut */
 };
 
-/* Starts the dump @request (one whole netlink message, @size bytes). In a copy, @name is the file
- * under recorded/netlink/. -EPERM, -EPROTONOSUPPORT (no netlink), -ENOENT (no recording). */
+/* Sends @request (one whole netlink message of NETLINK_NETFILTER, @size bytes) and waits for the
+ * first answer. A request without NLM_F_DUMP is asked for an acknowledgement, which is then the
+ * end of its answer. In a copy, @name is the file under recorded/netlink/. -EPERM,
+ * -EPROTONOSUPPORT (no netlink), -ENOENT (no recording), or what the kernel says to the request.
+ */
 int dump_open(struct host *h, const char *name, const void *request, size_t size, struct dump **out,
 	      struct ct_err *err);
 
@@ -35,7 +38,17 @@ void dump_info(const struct dump *d, struct dump_info *out);
 void dump_free(struct dump *d);
 DEFINE_AUTO_FREE(dump);
 
-/* Also writes each datagram, its length (be32) in front, to @fd from now on: makes a recording. */
-void dump_record_to(struct dump *d, int fd);
+/* Opens a recording: datagrams, the length (be32) in front of each, from descriptor @fd, which the
+ * dump takes over. @name for messages. */
+int dump_open_recording(int fd, const char *name, struct dump **out, struct ct_err *err);
+
+/* Also writes each datagram that was not begun yet, its length in front, to @fd (borrowed): makes
+ * a recording. A failed write, later too, is an error of the dump. */
+int dump_record_to(struct dump *d, int fd);
+
+/* Changes each datagram not yet begun before it is recorded and read; may not change its framing.
+ * Set it before dump_record_to(). */
+typedef void (*dump_rewrite)(void *user, uint8_t *datagram, size_t size);
+void dump_rewrite_by(struct dump *d, dump_rewrite rewrite, void *user);
 
 #endif

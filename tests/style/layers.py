@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Layers: every #include of the project points down an allowed edge.
+
+A folder may include itself, the folders its line names, and what these may. A new edge is a new
+word here, and so a visible decision.
+"""
+
+import re
+
+import style
+
+EDGES = {
+    "lib/base": "",
+    "lib/ct": "lib/base",
+    "lib/packet": "lib/ct",
+    "lib/engine": "lib/packet",
+    "lib/ruleset": "lib/packet",
+    "lib/hooks": "lib/engine lib/ruleset",
+    "lib/traffic": "lib/packet",
+    "ops/host": "lib/base",
+    "ops/netlink": "lib/ct",
+    "ops/report": "lib/base",
+    "ops/table": "lib/engine ops/host ops/netlink",
+    "ops/settings": "ops/host",
+    "ops/capture": "lib/traffic ops/host",
+    "ops/facts": "ops/table ops/settings lib/ruleset",
+    "ops/metrics": "ops/table ops/settings",
+    "ops/diagnose": "ops/facts ops/report",
+    "ops/sim": "lib/hooks lib/traffic ops/facts",
+    "ops/plan": "ops/diagnose ops/sim",
+    "ops/apply": "ops/plan ops/host ops/settings",
+    "app/watch": "ops/facts ops/metrics",
+    "app/serve": "ops/metrics ops/facts ops/diagnose",
+    "app/cmd": "app/watch app/serve ops/apply ops/capture lib/hooks",
+}
+
+# The layer of each installed header is that of its noun.
+PUBLIC = {
+    "err.h": "lib/base",
+    "text.h": "lib/base",
+    "time.h": "lib/base",
+    "entry.h": "lib/ct",
+    "tuple.h": "lib/ct",
+    "status.def": "lib/ct",
+    "tcp_state.def": "lib/ct",
+    "sctp_state.def": "lib/ct",
+    "engine.h": "lib/engine",
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+(?:<(conntune/[^>]+)>|"([^"]+)")', re.MULTILINE)
+
+
+def reachable(folder):
+    """The folder and everything below it."""
+    seen, todo = set(), [folder]
+    while todo:
+        at = todo.pop()
+        if at not in seen:
+            seen.add(at)
+            todo += EDGES[at].split()
+    return seen
+
+
+def layer_of(path):
+    """The layer of a header as it is written in an #include; None when it has none."""
+    if path.startswith("conntune/"):
+        return PUBLIC.get(path[len("conntune/"):])
+    return "/".join(path.split("/")[:2])
+
+
+def faults(path):
+    rel = path.relative_to(style.TOP)
+    if rel.parts[0] == "include":
+        own = PUBLIC.get(path.name)
+    else:
+        own = "/".join(rel.parts[1:3])
+    if own not in EDGES:
+        yield f"{rel}: belongs to no layer; tests/style/layers.py lists them"
+        return
+    allowed = reachable(own)
+    for public, private in INCLUDE.findall(path.read_text(encoding="utf-8")):
+        target = "conntune/" + public[len("conntune/"):] if public else private
+        if target.endswith(".c"):
+            yield f"{rel}: includes a .c file, {target}"
+        elif layer_of(target) not in allowed:
+            yield f"{rel}: {own} may not include {target}"
+        elif rel.parts[0] == "include" and not public:
+            yield f"{rel}: an installed header includes {target}, which is not installed"
+
+
+def main():
+    tap = style.Tap()
+    for folder in EDGES:
+        tap.test(
+            f"{folder} includes only what lies below",
+            (fault for path in style.files(".c", ".h", ".def", under=("src/" + folder,))
+             for fault in faults(path)))
+    tap.test("installed headers keep to their layers",
+             (fault for path in style.files(".h", ".def", under=("include",))
+              for fault in faults(path)))
+    known = {style.TOP / "src" / folder for folder in EDGES}
+    tap.test("every source stands in a layer",
+             (style.name(p) for p in style.files(".c", ".h", ".def", under=("src",))
+              if not known & set(p.parents) and not style.name(p).startswith("src/bpf/")))
+    tap.test("no test includes a .c file",
+             (style.name(p) for p in style.files(".c", ".h", under=("tests", "bench"))
+              if re.search(r'#\s*include\s+["<][^">]*\.c[">]', p.read_text(encoding="utf-8"))))
+    tap.end()
+
+
+main()
