@@ -18,7 +18,8 @@ help:
 	@echo 'make test       build, then run every test; as root also those on the real kernel'
 	@echo 'make test-slow  the tests that take minutes'
 	@echo 'make bench      measure; one line of key=value each'
-	@echo 'make lab        fill a table for real in network namespaces, and diagnose it'
+	@echo 'make lab        a server that runs out of tracking, in network namespaces, and its diagnosis;'
+	@echo '                LAB="--yes-change-max" makes the kernel drop for real'
 	@echo 'make fuzz       run the fuzzers, FUZZ_SECONDS=$(FUZZ_SECONDS) each'
 	@echo 'make install    install below DESTDIR=$(DESTDIR) prefix=$(prefix)'
 	@echo 'make uninstall  remove what install put there'
@@ -45,7 +46,7 @@ bench:
 lab:
 	@tools/install-packages build test lab
 	@tools/build -q $(BUILD)
-	@tools/lab $(LAB) $(BUILD)
+	@CONNTUNE=$(BUILD)/src/app/conntune tools/lab/run $(LAB)
 
 fuzz:
 	@tools/install-packages build lint

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """A small web application that keeps its sessions and counters in redis, and does it wrong.
 

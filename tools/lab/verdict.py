@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Whether the doctor's report names what the lab made: verdict.py yes|no REPORT.json
 
