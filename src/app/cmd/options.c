@@ -4,6 +4,7 @@
  */
 #include "app/cmd/cmd.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +35,7 @@ static int set_colour(struct common_options *common, const char *value, struct c
 	static const char *const names[] = { "auto", "never", "always" };
 	static const int values[] = { -1, 0, 1 };
 
+	assert(value);
 	for (size_t i = 0; i < 3; i++) {
 		if (strcmp(value, names[i]) == 0) {
 			common->colour = values[i];

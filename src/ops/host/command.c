@@ -156,7 +156,7 @@ static int run(const struct host *h, const char *program, const char *const argv
 {
 	struct host_visit visit;
 	int fds[2], r;
-	pid_t pid;
+	pid_t pid = 0;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;

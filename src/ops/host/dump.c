@@ -139,7 +139,7 @@ static int replay(struct dump *d, size_t *out_size, struct ct_err *err)
 	uint8_t length[4];
 	struct ct_bytes b = ct_bytes_of(length, sizeof(length));
 	uint32_t size = 0;
-	size_t got;
+	size_t got = 0;
 	int r;
 
 	if (d->is_cut)
@@ -385,7 +385,8 @@ static int open_recorded(struct host *h, const char *name, struct dump **out, st
 static int open_socket(struct host *h, struct mnl_socket **out)
 {
 	const struct timeval timeout = { .tv_sec = RECEIVE_TIMEOUT_S };
-	const int on = 1, room = RECEIVE_BYTES;
+	const int room = RECEIVE_BYTES;
+	int on = 1;
 	struct host_visit visit;
 	struct mnl_socket *s;
 	int r;
@@ -403,8 +404,8 @@ static int open_socket(struct host *h, struct mnl_socket **out)
 		(void)mnl_socket_close(s);
 		return r;
 	}
-	(void)mnl_socket_setsockopt(s, NETLINK_EXT_ACK, (void *)(uintptr_t)&on, sizeof(on));
-	(void)mnl_socket_setsockopt(s, NETLINK_CAP_ACK, (void *)(uintptr_t)&on, sizeof(on));
+	(void)mnl_socket_setsockopt(s, NETLINK_EXT_ACK, &on, sizeof(on));
+	(void)mnl_socket_setsockopt(s, NETLINK_CAP_ACK, &on, sizeof(on));
 	(void)setsockopt(mnl_socket_get_fd(s), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 	if (setsockopt(mnl_socket_get_fd(s), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0)
 		(void)setsockopt(mnl_socket_get_fd(s), SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));

@@ -109,10 +109,10 @@ static const struct nl_field tuple_fields[] = {
 	[CTA_TUPLE_IP] = { NL_NEST, .nest = &ip_layout },
 	[CTA_TUPLE_PROTO] = { NL_NEST, .nest = &proto_layout },
 };
-#define TUPLE_NEEDS .needs = BIT(CTA_TUPLE_IP) | BIT(CTA_TUPLE_PROTO)
-const struct nl_layout nl_orig_layout = NL_LAYOUT(orig_fields, TUPLE_NEEDS);
-const struct nl_layout nl_reply_layout = NL_LAYOUT(reply_fields, TUPLE_NEEDS);
-const struct nl_layout nl_tuple_layout = NL_LAYOUT(tuple_fields, TUPLE_NEEDS);
+#define TUPLE_NEEDS (BIT(CTA_TUPLE_IP) | BIT(CTA_TUPLE_PROTO))
+const struct nl_layout nl_orig_layout = NL_LAYOUT(orig_fields, .needs = TUPLE_NEEDS);
+const struct nl_layout nl_reply_layout = NL_LAYOUT(reply_fields, .needs = TUPLE_NEEDS);
+const struct nl_layout nl_tuple_layout = NL_LAYOUT(tuple_fields, .needs = TUPLE_NEEDS);
 
 /* The heads of the attributes of a tuple with ports, in the kernel's order, by their offsets. */
 struct shape_head {

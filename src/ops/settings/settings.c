@@ -330,19 +330,21 @@ static void read_value(struct host *h, struct setting_value *v)
 	v->error = r;
 }
 
+struct computed_default {
+	const char *name;
+	uint64_t value;
+};
+
 /* The defaults that depend on memory: size.h knows them. */
 static void computed_defaults(struct host *h, const struct settings *s)
 {
 	struct size_machine m;
 	struct size_defaults d;
-	const struct {
-		const char *name;
-		uint64_t value;
-	} * row;
+	const struct computed_default *row;
 
 	if (size_machine_of(h, &m) < 0 || size_defaults(&m, &d) < 0)
 		return;
-	row = (const typeof(*row)[]){
+	row = (const struct computed_default[]){
 		{ "nf_conntrack_max", d.max },
 		{ "nf_conntrack_buckets", d.buckets },
 		{ "hashsize", d.buckets },

@@ -43,17 +43,27 @@ void size_machine_like(struct size_machine *out, uint64_t mem_bytes, unsigned wo
 		out->low_mem_bytes = LOW_MEM_32;
 }
 
+/* Reads word @n of a line, counted from 0, as a number. */
+static int word_number(const char *line, unsigned n, uint64_t *out)
+{
+	for (; n > 0; n--) {
+		line += strcspn(line, " \t\n");
+		line += strspn(line, " \t");
+	}
+	return ct_number_u64(line, strcspn(line, " \t\n"), UINT64_MAX, out);
+}
+
 /* LowTotal stands in meminfo of 32-bit kernels with high memory. */
 static void read_low_mem(struct host *h, struct size_machine *m)
 {
 	auto_fini(ct_buf) struct ct_buf b = { 0 };
 	const char *at;
-	unsigned long long kb;
+	uint64_t kb;
 
 	if (host_read(h, "/proc/meminfo", &b) < 0 || !b.p)
 		return;
 	at = strstr(b.p, "LowTotal:");
-	if (at && sscanf(at, "LowTotal: %20llu", &kb) == 1 && kb > 0 && kb < UINT64_MAX >> 10)
+	if (at && word_number(at, 1, &kb) == 0 && kb > 0 && kb < UINT64_MAX >> 10)
 		m->low_mem_bytes = kb << 10;
 }
 
@@ -216,9 +226,10 @@ static int slabinfo_entry(struct host *h, uint64_t *out)
 	for (char *line = b.p; line && *line;
 	     line = strchr(line, '\n') ? strchr(line, '\n') + 1 : 0) {
 		char name[64];
-		unsigned long long active, all, size;
+		uint64_t size;
 
-		if (sscanf(line, "%63s %20llu %20llu %20llu", name, &active, &all, &size) != 4)
+		(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(line, " \t\n"), line);
+		if (word_number(line, 3, &size) < 0)
 			continue;
 		if (strcmp(name, "nf_conntrack") != 0 && strcmp(name, "ip_conntrack") != 0 &&
 		    strncmp(name, "nf_conntrack_ffff", 17) != 0 &&

@@ -22,8 +22,7 @@ TEST(every_spelling_of_full)
 		"Nov  1 02:26:29 web1 kernel: nf_conntrack: table full, dropping packet",
 		"Nov 21 02:26:29 web1 kernel: [123.4] nf_conntrack: table full, dropping packet",
 		"2026-11-21T02:26:29.123456+00:00 web1 kernel: nf_conntrack: table full, dropping",
-		"[Sat Nov 21 02:26:29 2026] nf_conntrack: nf_conntrack: table full, dropping "
-		"packet",
+		"[Sat Nov 21 02:26:29 2026] nf_conntrack: nf_conntrack: table full, dropping",
 	};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {

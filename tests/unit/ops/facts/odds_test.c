@@ -59,7 +59,7 @@ TEST(capacity_is_the_inverse)
 
 	OK(odds_chain_refused(n, 65536) <= 0.001);
 	OK(odds_chain_refused(n + 1, 65536) > 0.001);
-	OK(n > 16 * 65536 && n < 20 * 65536);
+	OK(n > UINT64_C(16) * 65536 && n < UINT64_C(20) * 65536);
 }
 
 TEST(used_buckets_follow_the_load)
