@@ -4,7 +4,12 @@
  *
  * A namespace is again a `struct host`: the same machine, with /proc/net, /proc/sys/net and
  * netlink as that namespace sees them. Live, each such read enters the namespace for just that
- * call (setns and back) on the calling thread.
+ * call (setns and back) on the calling thread. In a copy they are what recorded/netns/ holds:
+ *
+ *     recorded/host                  netns=INODE is the namespace of the copy's own /proc
+ *     recorded/netns/INODE/about     name=, owner=, pid=, n_pids=, path=, is_initial=, is_readable=
+ *     recorded/netns/INODE/name      only its name, for copies made by hand
+ *     recorded/netns/INODE/proc/...  what host_in_netns() reads
  */
 #ifndef OPS_HOST_NETNS_H
 #define OPS_HOST_NETNS_H
@@ -13,11 +18,11 @@
 
 struct netns {
 	uint64_t inode; /* the number in "net:[4026531840]" and in the kernel's log line */
-	char *name;	/* of /run/netns, else null; owned by the list */
+	char *name;	/* of /run/netns (the first, when it has several), else null */
 	char *owner;	/* command of its first process, else null */
 	int64_t pid;	/* of that process, or 0 */
 	uint32_t n_pids;
-	bool is_initial;
+	bool is_initial;  /* known to be the one of the machine itself */
 	bool is_own;	  /* the one we run in */
 	bool is_readable; /* we may enter it */
 	char *path;	  /* the file that reaches it, for messages */
@@ -26,7 +31,7 @@ struct netns {
 struct netns_list {
 	struct netns *at;
 	size_t n;
-	unsigned n_hidden; /* processes whose namespace we may not see */
+	unsigned n_hidden; /* processes whose namespace we may not see: there may be more */
 };
 
 /* Lists every namespace, own one first, then by inode. Release with netns_list_fini().
