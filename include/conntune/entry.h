@@ -40,9 +40,11 @@ enum ct_known {
 	CT_KNOWN_GRE = 1 << 21,	 /* gre_timeout_s, gre_stream_timeout_s */
 	CT_KNOWN_SEQADJ = 1 << 22,
 	CT_KNOWN_SYNPROXY = 1 << 23,
-	CT_KNOWN_REST = 1 << 24,  /* words of a listing that nobody understood, kept as they were */
+	CT_KNOWN_REST = 1 << 24,  /* words of a listing that nobody understood: rest[0 .. n_rest) */
 	CT_KNOWN_PARTS = 1 << 25, /* the tuples carry ports, ids or keys, even if all are zero */
 	CT_KNOWN_USE_READER = 1 << 26, /* use includes the reader's own reference (/proc) */
+	CT_KNOWN_USE_UNSURE = 1 << 27, /* the line does not tell whether use includes the reader */
+	CT_KNOWN_NAT = 1 << 28,	       /* status says which addresses were translated (-o save) */
 };
 #define CT_KNOWN_ALL UINT32_MAX
 
@@ -53,7 +55,7 @@ enum ct_status {
 #undef STATUS
 };
 
-/* TCP and SCTP states with the kernel's numbers and names. */
+/* TCP, SCTP and (until Linux 6.16) DCCP states with the kernel's numbers and names. */
 enum ct_tcp_state {
 #define TCP_STATE(name, value, text) CT_TCP_##name = (value),
 #include <conntune/tcp_state.def>
@@ -63,6 +65,11 @@ enum ct_sctp_state {
 #define SCTP_STATE(name, value, text) CT_SCTP_##name = (value),
 #include <conntune/sctp_state.def>
 #undef SCTP_STATE
+};
+enum ct_dccp_state {
+#define DCCP_STATE(name, value, text) CT_DCCP_##name = (value),
+#include <conntune/dccp_state.def>
+#undef DCCP_STATE
 };
 
 /* Where a zone applies: both directions, or one of them ("zone-orig", "zone-reply"). */
@@ -74,6 +81,14 @@ struct ct_slice {
 	uint32_t len;
 };
 
+/* Words of a line that nobody understood, and behind which known field they stood, so that the
+ * same form written again has them in the same place. */
+struct ct_rest {
+	struct ct_slice text;
+	uint8_t slot; /* private to src/lib/ct */
+};
+#define CT_MAX_REST 4
+
 struct ct_seqadj {
 	uint32_t position, offset_before, offset_after;
 };
@@ -83,7 +98,7 @@ struct ct_entry {
 	uint32_t status; /* enum ct_status */
 	struct ct_tuple tuple[CT_DIR_MAX];
 	uint32_t timeout_s; /* remaining seconds */
-	uint8_t state;	    /* enum ct_tcp_state or ct_sctp_state, by tuple[0].proto */
+	uint8_t state;	    /* enum ct_tcp_state, ct_sctp_state, ct_dccp_state by tuple[0].proto */
 	uint8_t zone_dir;   /* enum ct_zone_dir */
 	uint16_t zone;
 	uint32_t mark;
@@ -103,7 +118,9 @@ struct ct_entry {
 	uint32_t secmark;
 	uint8_t labels[16]; /* the kernel's bit array as sent, native order */
 	uint8_t labels_len;
-	struct ct_slice helper, secctx, label_text, rest;
+	uint8_t n_rest;
+	struct ct_slice helper, secctx, label_text;
+	struct ct_rest rest[CT_MAX_REST];
 };
 
 /* The name of a protocol as the kernel and conntrack(8) print it ("tcp", "icmpv6", "unknown").
@@ -128,21 +145,26 @@ enum ct_form {
 	CT_FORM_SAVE,	   /* conntrack -L -o save: options that create the entry again */
 };
 
-/* Options of ct_entry_format(). */
+/* Options of ct_entry_format(); /proc knows none of them. */
 enum ct_format_flag {
 	CT_FORMAT_ID = 1 << 0,	       /* conntrack -o id */
 	CT_FORMAT_LABELS = 1 << 1,     /* conntrack -o labels (bits shown as 0x… when unnamed) */
 	CT_FORMAT_KTIMESTAMP = 1 << 2, /* conntrack -o ktimestamp */
 };
 
-/* Reads one line in any of the forms above, or of the older /proc layouts (ip_conntrack without
- * leading family, secmark=), with or without newline. Slices of @out point into @line. Unknown
- * words are kept in `rest`. -EINVAL with a sentence in @err (may be null) when it is no entry;
- * @out is then undefined. */
+/* No line that describes an entry is longer; label names make the longest ones. */
+#define CT_MAX_LINE 16384u
+
+/* Reads one line in any of the forms above, of the older /proc layouts (ip_conntrack without
+ * leading family, secmark=), or of conntrack -E (the event in front is skipped), with or without
+ * newline. Slices of @out point into @line. Unknown words are kept in `rest`. [start=...] is taken
+ * as UTC. -EINVAL with a sentence in @err (may be null) when it is no entry, -E2BIG beyond
+ * CT_MAX_LINE; @out is then undefined. */
 int ct_entry_parse(const char *line, size_t len, struct ct_entry *out, struct ct_err *err);
 
-/* Appends @e to @to in @form, without a newline. Fields not known are left out. Returns 0;
- * -ENOSPC when the text was cut. */
+/* Appends @e to @to in @form, without a newline. Fields not known are left out; [start=...] is
+ * written in UTC. CT_FORM_SAVE says what conntrack -o save says, which knows no mark, helper or
+ * label. Returns 0; -ENOSPC when the text was cut. */
 int ct_entry_format(const struct ct_entry *e, enum ct_form form, unsigned flags,
 		    struct ct_text *to);
 
