@@ -44,6 +44,7 @@ PUBLIC = {
     "status.def": "lib/ct",
     "tcp_state.def": "lib/ct",
     "sctp_state.def": "lib/ct",
+    "dccp_state.def": "lib/ct",
     "engine.h": "lib/engine",
 }
 
