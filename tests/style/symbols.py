@@ -16,7 +16,7 @@ import style
 LIB_IMPORTS = re.compile(
     r"""malloc|calloc|realloc|free|aligned_alloc|posix_memalign
     |mem(cpy|move|set|cmp|chr|rchr|mem|pcpy)|explicit_bzero
-    |str(len|nlen|cmp|ncmp|casecmp|ncasecmp|chr|chrnul|rchr|str|spn|cspn|dup|ndup|pbrk)
+    |str(len|nlen|cpy|cmp|ncmp|casecmp|ncasecmp|chr|chrnul|rchr|str|spn|cspn|dup|ndup|pbrk)
     |strerror|strerrorname_np|strerrordesc_np|__xpg_strerror_r|strerror_r
     |v?snprintf|v?asprintf
     |qsort|qsort_r|bsearch|__errno_location|__assert_fail|__ctype_(b|tolower|toupper)_loc
@@ -31,7 +31,7 @@ TALK = re.compile(
 
 # Exceptions, each with its reason.
 OPS_EXCEPTIONS = {
-    ("visit.c", "abort"): "a process that cannot get back into its own namespace would go on to "
+    ("host_visit.c", "abort"): "a process that cannot get back into its own namespace would go on to "
                           "judge, or change, the wrong machine",
 }
 
@@ -60,7 +60,7 @@ def imports(archive):
     found, member = [], ""
     for line in nm("-u", archive):
         if line.endswith(":"):
-            member = re.sub(r".*?([^/_]*\.c)\.o.*", r"\1", line)
+            member = re.sub(r".*?([^/]*\.c)\.o.*", r"\1", line)  # folder_file.c
         elif line.split():
             symbol = line.split()[-1]
             if symbol not in defined and not COMPILER_OWN.fullmatch(symbol):
