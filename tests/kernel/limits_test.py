@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Causes that show only at a small limit or with few buckets. Both belong to the whole machine:
+each test holds the lock, changes them for a second or two, and puts them back."""
+import random
+
+import kernel as k
+
+k.need()
+
+
+def forged_udp(n, dst, dport):
+    """@n datagrams from different sources, none answered."""
+    chance = random.Random(n)
+    for _ in range(n):
+        src = f"{chance.randrange(11, 100)}.{chance.randrange(256)}.1.{chance.randrange(1, 255)}"
+        yield k.udp_packet(src, dst, chance.randrange(1024, 65536), dport, b"x")
+
+
+def test_rc1_too_small():
+    """RC1: a full table of live connections, and the kernel drops"""
+    with k.Netns("small") as ns, k.Netns("smallc") as client:
+        ns.join(client)
+        ns.track()
+        with k.Limits(max=2048), k.Server(ns, 8080, hold=True):
+            holder = client.call(k.hold, "10.97.0.1", 8080, 2060, 60, wait=False)
+            drops = k.wait_for(lambda: k.counters(ns)["drop"])
+            report = k.doctor(ns)
+            check = k.conntune("doctor", "--netns", ns.name, "--check")
+            holder.stop()
+    assert drops > 0
+    f = k.finding(report, "RC1", "critical")
+    assert any("2048" in e["value"] for e in f["evidence"]), f
+    assert report["status"] == 3
+    assert check.returncode == 2 and len(check.stdout.splitlines()[0]) > 0, check.stdout
+
+
+def test_churn_when_full():
+    """RC2 when the table is full: churn named before size, critical, with the drops"""
+    with k.Netns("burst") as ns:
+        ns.track()
+        with k.Limits(max=2048), k.Server(ns, 6379):
+            made = ns.call(k.churn, "127.0.0.1", 6379, 2500)
+            report = k.doctor(ns)
+            drops = k.counters(ns)["drop"]
+    assert drops > 0 and made < 2500, (drops, made)
+    f = k.finding(report, "RC2", "critical")
+    assert "6379" in f["sentence"], f
+
+
+def test_rc11_few_buckets():
+    """RC11: max raised without buckets; chains so long that insertion fails"""
+    with k.Netns("chains") as ns, k.Netns("chainsc") as client:
+        ns.join(client)
+        ns.track()
+        ns.run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.eth0.rp_filter=0")
+        with k.Limits(max=20000, buckets=512):
+            client.call(k.send_raw, list(forged_udp(16000, "10.97.0.1", 5000)))
+            report = k.doctor(ns)
+            counters = k.counters(ns)
+            count = ns.count()
+    assert counters["chaintoolong"] > 0, (counters, count)
+    f = k.finding(report, "RC11", "critical")
+    assert any(str(counters["chaintoolong"]) in e["value"] for e in f["evidence"]), f
+
+
+def test_rc11_by_settings():
+    """RC11: the ratio alone, with an empty table, is a warning"""
+    with k.Netns("ratio") as ns:
+        ns.track()
+        with k.Limits(max=20480, buckets=2048):
+            k.finding(k.doctor(ns), "RC11", "warning")
+
+
+def test_rc12_many_buckets():
+    """RC12: far more buckets than entries may ever fill"""
+    with k.Netns("buckets") as ns:
+        ns.track()
+        with k.Limits(max=16384, buckets=65536):
+            k.finding(k.doctor(ns), "RC12", "note", "warning")
+
+
+def test_ratio_in_order():
+    """RC11 and RC12 stay silent when max equals the buckets"""
+    with k.Netns("equal") as ns:
+        ns.track()
+        with k.Limits(max=16384, buckets=16384):
+            report = k.doctor(ns)
+    assert not {"RC11", "RC12"} & set(k.ids(report)), k.ids(report)
+
+
+def test_rc16_another():
+    """RC16: the kernel says full, but it is another namespace; it is named by its inode"""
+    with k.Netns("tenant") as ns, k.Netns("quiet") as quiet:
+        ns.track()
+        quiet.track()
+        with k.Limits(max=1024):
+            ns.call(k.udp_burst, "127.0.0.1", 9, 100)
+            entries = [dict(src=f"198.51.100.{i % 250 + 1}", dst="192.0.2.1", sport=1024 + i,
+                            dport=443, timeout=432000) for i in range(1024)]
+            ns.call(k.insert, entries)
+            ns.call(k.udp_burst, "127.0.0.2", 9, 400)
+            drops = k.counters(ns)["drop"]
+            report = k.doctor(None)
+            other = k.doctor(quiet)
+    log = k.run("dmesg")
+    assert drops > 0
+    if f"table full in netns {ns.inode}" not in log:
+        k.skip("this kernel does not name the namespace in its log")
+    for r in (report, other):
+        f = k.finding(r, "RC16", "warning", "critical")
+        text = k.json.dumps(f)
+        assert str(ns.inode) in text or ns.name in text, f
+
+
+k.main(globals())
