@@ -41,7 +41,7 @@ test-slow:
 bench:
 	@tools/install-packages build test bench
 	@tools/build -q $(BUILD)
-	@meson test -C $(BUILD) --no-rebuild --benchmark --verbose
+	@tools/bench $(BUILD)
 
 lab:
 	@tools/install-packages build test lab
