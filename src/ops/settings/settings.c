@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lib/base/number.h"
+#include "ops/settings/boot.h"
 #include "ops/settings/size.h"
 
 /* The most seconds any kernel takes: ticks are an int, and HZ is at least 100. */
@@ -115,12 +116,12 @@ const struct setting *settings_find(const char *name)
 
 	for (size_t i = 0; i < settings_n; i++) {
 		const struct setting *s = &settings_list[i];
-		const char *last = strrchr(s->aliases[0].key ? s->aliases[0].key : ".", '.') + 1;
 
 		if (same_key(s->name, key) || same_key(s->key, key) || strcmp(s->path, name) == 0 ||
-		    find_alias(s, key) || (*last && strcmp(last, key) == 0))
+		    find_alias(s, key))
 			return s;
 	}
+	/* an old name without its folder: ip_conntrack_max */
 	for (size_t i = 0; i < settings_n; i++) {
 		const struct setting *s = &settings_list[i];
 
@@ -404,7 +405,52 @@ const struct setting_value *settings_get(const struct settings *s, const char *n
 	return v && v->is_now_known ? v : NULL;
 }
 
+/* What the boot makes of one knob. */
+static void take_boot(struct setting_value *v, const struct boot *b)
+{
+	const struct boot_assignment *a = boot_decides(b, v->setting);
+
+	v->is_after_known = v->is_default_known;
+	v->after = v->by_default;
+	if (!a)
+		return;
+	v->is_boot_known = a->is_number;
+	v->boot = a->number;
+	v->boot_fate = a->fate;
+	(void)snprintf(v->boot_origin, sizeof(v->boot_origin), "%s", a->origin);
+	(void)snprintf(v->boot_why, sizeof(v->boot_why), "%s", a->why);
+	if (a->fate == SETTING_APPLIED && a->is_number) {
+		v->is_after_known = true;
+		v->after = a->number;
+	} else if (a->fate == SETTING_UNSURE) {
+		v->is_after_known = false;
+	}
+}
+
+static void take_after(const struct settings *s, const char *name, uint64_t value)
+{
+	struct setting_value *v = settings_at(s, name);
+
+	if (v->boot_fate == SETTING_UNSURE || !setting_exists(v->setting, s->release))
+		return;
+	v->is_after_known = true;
+	v->after = (int64_t)value;
+}
+
 int settings_read(struct host *h, struct settings *out, struct ct_err *err)
 {
-	return settings_read_now(h, out, err);
+	auto_free(boot) struct boot *b = NULL;
+	int r = boot_read(h, &b, err);
+
+	r = r < 0 ? r : settings_read_now(h, out, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < out->n; i++)
+		take_boot(&out->at[i], b);
+	if (b->is_after_known) {
+		take_after(out, "nf_conntrack_max", b->after_max);
+		take_after(out, "nf_conntrack_buckets", b->after_buckets);
+		take_after(out, "hashsize", b->after_buckets);
+	}
+	return 0;
 }
