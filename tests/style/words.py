@@ -20,6 +20,14 @@ def lines_with(pattern, paths):
                 yield f"{style.name(path)}:{number}: {line.strip()}"
 
 
+def is_built(path):
+    """Whether the nearest meson.build above names the source, or the test by what it tests."""
+    folder = next(p for p in path.parents if (p / "meson.build").exists())
+    named = (folder / "meson.build").read_text(encoding="utf-8")
+    short = re.sub(r"(_test|_bench)?\.(c|py)$", "", str(path.relative_to(folder)))
+    return f"'{path.relative_to(folder)}'" in named or f"'{short}'" in named
+
+
 def is_script(path):
     return path.read_bytes()[:2] == b"#!"
 
@@ -55,6 +63,9 @@ def main():
     tap.test("files end with a newline",
              (style.name(p) for p in everything
               if p.stat().st_size and not p.read_bytes().endswith(b"\n")))
+    tap.test("every source and test is named in a meson.build",
+             (style.name(p) for p in style.files(".c", under=("src", "tests", "bench"))
+              if not is_built(p)))
     formatting(tap)
     tap.end()
 
