@@ -23,6 +23,12 @@ static bool is_tcp(const struct ct_entry *e, const void *base)
 	return e->tuple[0].proto == IPPROTO_TCP;
 }
 
+static bool is_dccp(const struct ct_entry *e, const void *base)
+{
+	(void)base;
+	return e->tuple[0].proto == IPPROTO_DCCP;
+}
+
 static bool is_sctp(const struct ct_entry *e, const void *base)
 {
 	(void)base;
@@ -52,8 +58,15 @@ static const struct nl_field sctp_fields[] = {
 };
 static const struct nl_layout sctp_layout = NL_LAYOUT(sctp_fields, );
 
+/* Until Linux 6.16. */
+static const struct nl_field dccp_fields[] = {
+	[CTA_PROTOINFO_DCCP_STATE] = { NL_U8, AT(state), CT_KNOWN_STATE },
+};
+static const struct nl_layout dccp_layout = NL_LAYOUT(dccp_fields, );
+
 static const struct nl_field protoinfo_fields[] = {
 	[CTA_PROTOINFO_TCP] = { NL_GROUP, .nest = &tcp_layout, .is_present = is_tcp },
+	[CTA_PROTOINFO_DCCP] = { NL_GROUP, .nest = &dccp_layout, .is_present = is_dccp },
 	[CTA_PROTOINFO_SCTP] = { NL_GROUP, .nest = &sctp_layout, .is_present = is_sctp },
 };
 static const struct nl_layout protoinfo_layout = NL_LAYOUT(protoinfo_fields, );

@@ -33,6 +33,8 @@ struct table_options {
 	uint32_t want;			/* fields needed (enum ct_known); 0 means all */
 	const struct nl_filter *filter; /* applied in the kernel where it can; may be null */
 	bool allow_proc;		/* fall back to /proc text when netlink is not to be had */
+	bool is_parallel; /* two dumps side by side: less time on two processors, more work in
+			   * all; the order of entries is then by chance */
 };
 
 /* Opens the table of the namespace that @h stands for. The filter is a help, not a promise: a
@@ -48,10 +50,17 @@ int table_open_listing(int fd, const char *name, struct table **out, struct ct_e
 int table_open_recording(int fd, const char *name, uint32_t want, struct table **out,
 			 struct ct_err *err);
 
+/* Opens either of the two, told apart by the first byte: no line begins with a zero, and every
+ * recording does. What cannot be read twice, a pipe, is taken as lines. */
+int table_open_file(int fd, const char *name, uint32_t want, struct table **out,
+		    struct ct_err *err);
+
 /* Fills @out with the next entry; slices live until the next call. 1 an entry, 0 the end,
  * negative an error with a sentence. */
 int table_next(struct table *t, struct ct_entry *out, struct ct_err *err);
 
+/* Whether the kernel confirmed the filter; known from the first entry on. Older kernels filter
+ * without saying so. */
 bool table_is_filtered(const struct table *t);
 void table_info(const struct table *t, struct table_info *out);
 void table_free(struct table *t);

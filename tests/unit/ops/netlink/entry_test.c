@@ -102,7 +102,7 @@ static struct ct_entry random_entry(uint64_t *seed)
 		e.known &= ~(uint32_t)CT_KNOWN_TCP;
 	if (proto != IPPROTO_SCTP)
 		e.known &= ~(uint32_t)CT_KNOWN_SCTP;
-	if (proto != IPPROTO_TCP && proto != IPPROTO_SCTP)
+	if (proto != IPPROTO_TCP && proto != IPPROTO_SCTP && proto != IPPROTO_DCCP)
 		e.known &= ~(uint32_t)CT_KNOWN_STATE;
 	for (int d = 0; d < CT_DIR_MAX; d++)
 		fill_tuple(seed, &e.tuple[d], family, proto, e.known & CT_KNOWN_PARTS);

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The kernel's table: by netlink, from the recording of a dump, or else from its text in /proc.
+ *
+ * Answers to Linux 6.18, ctnetlink_dump_table(). The kernel may refuse a filter it does not know;
+ * then everything is asked for, since a filter is only a help.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "ops/table/datagram.h"
+#include "ops/table/parallel.h"
+
+struct kernel_table {
+	struct table base;
+	struct dump *dump; /* owned */
+	struct datagram_reader reader;
+};
+
+static int kernel_next(struct table *t, struct ct_entry *out, struct ct_err *err)
+{
+	struct kernel_table *k = (struct kernel_table *)t;
+	const void *payload;
+	uint16_t type;
+	size_t size;
+	int r;
+
+	while ((r = dump_next(k->dump, &type, &payload, &size, err)) > 0) {
+		if (t->n_entries == 0) {
+			struct dump_info info;
+
+			dump_info(k->dump, &info);
+			t->is_filtered = info.is_filtered;
+		}
+		if (datagram_read(&k->reader, type, payload, size, out))
+			return 1;
+	}
+	return r;
+}
+
+static void kernel_info(const struct table *t, struct table_info *out)
+{
+	const struct kernel_table *k = (const struct kernel_table *)t;
+	struct dump_info info;
+
+	dump_info(k->dump, &info);
+	datagram_judge(&k->reader, &info, out);
+}
+
+static void kernel_free(struct table *t)
+{
+	struct kernel_table *k = (struct kernel_table *)t;
+
+	dump_free(k->dump);
+	free(k);
+}
+
+static const struct table_provider kernel_provider = { kernel_next, kernel_info, kernel_free };
+
+/* A table over @dump, which it takes over, even on failure. */
+static int make_table(struct dump *dump, struct host *h, enum table_source source, uint32_t want,
+		      struct table **out, struct ct_err *err)
+{
+	struct kernel_table *k = calloc(1, sizeof(*k));
+
+	if (!k) {
+		dump_free(dump);
+		return ct_err_set(err, -ENOMEM, "out of memory");
+	}
+	k->base.provider = &kernel_provider;
+	k->base.source = source;
+	k->dump = dump;
+	k->reader.want = want ? want : CT_KNOWN_ALL;
+	k->reader.host = h;
+	*out = &k->base;
+	return 0;
+}
+
+int table_open_recording(int fd, const char *name, uint32_t want, struct table **out,
+			 struct ct_err *err)
+{
+	struct dump *dump;
+	int r = dump_open_recording(fd, name, &dump, err);
+
+	return r < 0 ? r : make_table(dump, NULL, TABLE_RECORD, want, out, err);
+}
+
+static int open_dump(struct host *h, const struct nl_filter *filter, struct dump **out,
+		     struct ct_err *err)
+{
+	_Alignas(4) uint8_t request[NL_MAX_REQUEST];
+	int size = nl_dump_request(request, filter), r;
+
+	if (size < 0)
+		size = nl_dump_request(request, NULL);
+	r = dump_open(h, NL_NAME_TABLE, request, (size_t)size, out, err);
+	if (filter && (r == -EINVAL || r == -EOPNOTSUPP)) {
+		size = nl_dump_request(request, NULL);
+		r = dump_open(h, NL_NAME_TABLE, request, (size_t)size, out, err);
+	}
+	return r;
+}
+
+static int open_netlink(struct host *h, const struct table_options *o, struct table **out,
+			struct ct_err *err)
+{
+	struct dump *dump;
+	int r;
+
+	if (o->is_parallel && host_is_live(h)) {
+		r = parallel_open(h, o, out, err);
+		if (r != -EOPNOTSUPP)
+			return r;
+	}
+	r = open_dump(h, o->filter, &dump, err);
+	if (r < 0)
+		return r;
+	return make_table(dump, h, host_is_live(h) ? TABLE_NETLINK : TABLE_RECORD, o->want, out,
+			  err);
+}
+
+/* The text of the table; ip_conntrack was its name until Linux 4.9. */
+static int open_proc(struct host *h, struct table **out, struct ct_err *err)
+{
+	static const char *const paths[] = { "/proc/net/nf_conntrack", "/proc/net/ip_conntrack" };
+	int first = 0;
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		int fd = host_open_fd(h, paths[i]);
+
+		if (fd >= 0)
+			return table_open_lines(fd, paths[i], TABLE_PROC, out, err);
+		if (first == 0 || first == -ENOENT)
+			first = fd;
+	}
+	return ct_err_set(err, first, "%s: %s", paths[0], strerror(-first));
+}
+
+int table_open(struct host *h, const struct table_options *options, struct table **out,
+	       struct ct_err *err)
+{
+	struct ct_err by_netlink = { "" }, by_text = { "" };
+	int r = open_netlink(h, options, out, &by_netlink), text;
+
+	if (r == 0)
+		return 0;
+	text = options->allow_proc ? open_proc(h, out, &by_text) : r;
+	if (text == 0)
+		return 0;
+	if (!options->allow_proc)
+		return ct_err_set(err, r, "%s", by_netlink.text);
+	return ct_err_set(err, r == -EPERM || text == -EACCES ? -EPERM : text,
+			  "no connection table to read: %.200s; %.200s", by_netlink.text,
+			  by_text.text);
+}
