@@ -88,4 +88,15 @@ bool cmd_is_colour(const struct common_options *common);
 /* Opens the host that --root names, with its message on failure. Null then. */
 struct host *cmd_host(const struct common_options *common);
 
+/* Calls @visit for each network namespace that --netns names, or once with a null @ns for the
+ * machine as it is. A namespace that cannot be entered is talked of and passed over. The first exit
+ * code of a visit that is not EXIT_DONE, with the rest still visited. */
+struct netns;
+typedef int (*cmd_visitor)(void *user, struct host *h, const struct netns *ns);
+int cmd_each_netns(const struct common_options *common, struct host *h, cmd_visitor visit,
+		   void *user);
+
+/* How a namespace is called in output: its name, or "net:[INODE]". */
+void cmd_netns_name(const struct netns *ns, char *out, size_t size);
+
 #endif

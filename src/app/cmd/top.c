@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * conntune top: who holds the entries of the table. Only what the keys need is decoded; a group
+ * costs a few bytes, an entry none.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "app/cmd/cmd.h"
+#include "app/cmd/entry_timeouts.h"
+#include "lib/base/number.h"
+#include "ops/host/netns.h"
+#include "ops/table/table.h"
+#include "ops/table/tally.h"
+
+#define DEFAULT_LIMIT 20
+#define MAX_NETNS     65536
+
+enum top_key { TOP_BY = 1, TOP_LIMIT, TOP_FROM, TOP_PARALLEL };
+
+static const struct option_spec top_options[] = {
+	{ "by", 'b', "KEY[,KEY...]", TOP_BY,
+	  "src, dst, sport, dport, service (default), proto, state, zone, mark, status, family, "
+	  "idle, netns" },
+	{ "limit", 'n', "N", TOP_LIMIT, "show the N largest groups (default 20, 0 for all)" },
+	{ "from", 0, "FILE", TOP_FROM, "read a listing or a recorded dump instead; - is stdin" },
+	{ "parallel", 0, NULL, TOP_PARALLEL,
+	  "two dumps side by side: sooner done on two processors, more work in all" },
+	{ NULL, 0, NULL, 0, NULL },
+};
+
+struct top_state {
+	struct tally_options by;
+	uint64_t limit;
+	const char *from;
+	bool is_limit_set, is_parallel;
+};
+
+/* One table that was read. */
+struct top_part {
+	char name[64]; /* of its namespace, "" for the machine as it is */
+	struct table_info info;
+};
+
+/* A run: state, and what the visits of namespaces add to. */
+struct top_run {
+	const struct top_state *state;
+	const struct common_options *common;
+	struct tally *tally;
+	struct entry_timeouts timeouts;
+	struct top_part *parts;
+	size_t n_parts;
+};
+
+static int add_keys(struct tally_options *by, const char *value, struct ct_err *err)
+{
+	for (const char *at = value;; at++) {
+		size_t len = strcspn(at, ",");
+		int key = tally_key_find(at, len);
+
+		if (key < 0)
+			return ct_err_set(err, -EINVAL,
+					  "--by: no key '%.*s'; see 'conntune top --help'",
+					  (int)len, at);
+		if (by->n_keys == TALLY_MAX_KEYS)
+			return ct_err_set(err, -EINVAL, "--by takes at most %d keys",
+					  TALLY_MAX_KEYS);
+		by->keys[by->n_keys++] = (enum tally_key)key;
+		at += len;
+		if (*at == '\0')
+			return 0;
+	}
+}
+
+static int top_option(void *user, int key, const char *value, struct ct_err *err)
+{
+	struct top_state *s = user;
+
+	switch ((enum top_key)key) {
+	case TOP_BY:
+		return add_keys(&s->by, value, err);
+	case TOP_LIMIT:
+		if (ct_number_u64(value, strlen(value), UINT32_MAX, &s->limit) < 0)
+			return ct_err_set(err, -EINVAL, "--limit: '%s' is not a number", value);
+		s->is_limit_set = true;
+		return 0;
+	case TOP_FROM:
+		s->from = value;
+		return 0;
+	case TOP_PARALLEL:
+		s->is_parallel = true;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static bool has_key(const struct tally_options *by, enum tally_key key)
+{
+	for (unsigned i = 0; i < by->n_keys; i++)
+		if (by->keys[i] == key)
+			return true;
+	return false;
+}
+
+static uint32_t timeout_of(const void *user, const struct ct_entry *e)
+{
+	const struct top_run *run = user;
+
+	return entry_timeout_s(&run->timeouts, e);
+}
+
+/* Counts a whole table, which this takes over. */
+static int count(struct top_run *run, struct table *table, const char *name)
+{
+	auto_free(table) struct table *t = table;
+	struct top_part *parts, *part;
+	struct ct_err err = { "" };
+	struct ct_entry e;
+	int r;
+
+	if (run->n_parts == MAX_NETNS)
+		return -E2BIG;
+	parts = realloc(run->parts, (run->n_parts + 1) * sizeof(*parts));
+	if (!parts)
+		return -ENOMEM;
+	run->parts = parts;
+	part = &parts[run->n_parts++];
+	(void)snprintf(part->name, sizeof(part->name), "%s", name);
+	while ((r = table_next(t, &e, &err)) > 0)
+		if (tally_add(run->tally, &e, (uint32_t)run->n_parts - 1) < 0)
+			return -ENOMEM;
+	table_info(t, &part->info);
+	if (r < 0) {
+		cmd_error("%s", err.text);
+		part->info.is_whole = false;
+		(void)snprintf(part->info.why_not, sizeof(part->info.why_not), "%.*s", 250,
+			       err.text);
+	}
+	return 0;
+}
+
+static int visit(void *user, struct host *h, const struct netns *ns)
+{
+	struct top_run *run = user;
+	const struct table_options o = { .want = tally_want(&run->state->by),
+					 .allow_proc = true,
+					 .is_parallel = run->state->is_parallel };
+	struct ct_err err = { "" };
+	struct table *t;
+	char name[64] = "";
+	int r;
+
+	if (ns)
+		cmd_netns_name(ns, name, sizeof(name));
+	if (has_key(&run->state->by, TALLY_IDLE))
+		entry_timeouts_read(h, &run->timeouts);
+	r = table_open(h, &o, &t, &err);
+	if (r < 0) {
+		cmd_error("%s%s%s", name, name[0] ? ": " : "", err.text);
+		return EXIT_FAILED;
+	}
+	r = count(run, t, name);
+	if (r < 0)
+		cmd_error("%s", strerror(-r));
+	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int count_file(struct top_run *run, struct host *h)
+{
+	const char *path = run->state->from;
+	bool is_stdin = strcmp(path, "-") == 0;
+	int fd = is_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC), r;
+	struct ct_err err = { "" };
+	struct table *t;
+
+	if (fd < 0) {
+		cmd_error("%s: %s", path, strerror(errno));
+		return EXIT_FAILED;
+	}
+	if (has_key(&run->state->by, TALLY_IDLE))
+		entry_timeouts_read(h, &run->timeouts);
+	r = table_open_file(fd, is_stdin ? "standard input" : path, tally_want(&run->state->by), &t,
+			    &err);
+	if (r < 0) {
+		cmd_error("%s", err.text);
+		return EXIT_FAILED;
+	}
+	r = count(run, t, "");
+	if (r < 0)
+		cmd_error("%s", strerror(-r));
+	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static void write_value(struct writer *w, const struct top_run *run, const struct tally_value *v)
+{
+	const char *key = tally_key_text(v->key);
+	char room[128];
+	struct ct_text text;
+
+	ct_text_init(&text, room, sizeof(room));
+	tally_value_text(v, &text);
+	if (!v->is_known) {
+		writer_unknown(w, key, NULL, "-");
+		return;
+	}
+	switch (v->key) {
+	case TALLY_SPORT:
+	case TALLY_DPORT:
+	case TALLY_ZONE:
+	case TALLY_MARK:
+		writer_u64_as(w, key, NULL, v->number, room);
+		return;
+	case TALLY_NETNS:
+		writer_str(w, key, NULL, run->parts[v->number].name);
+		return;
+	case TALLY_SRC:
+	case TALLY_DST:
+	case TALLY_SERVICE:
+	case TALLY_PROTO:
+	case TALLY_STATE:
+	case TALLY_STATUS:
+	case TALLY_FAMILY:
+	case TALLY_IDLE:
+	case TALLY_N_KEYS:
+		writer_str(w, key, NULL, room);
+		return;
+	}
+}
+
+static void write_share(struct writer *w, uint64_t n, uint64_t total)
+{
+	double share = total ? (double)n / (double)total : 0;
+	char text[32];
+
+	(void)snprintf(text, sizeof(text), "%.1f %%", 100 * share);
+	writer_f64_as(w, "share", "share", share, text);
+}
+
+/* 1.2k, 3.4M: what people compare at a glance. */
+static void write_size(struct writer *w, const char *key, uint64_t v)
+{
+	static const char units[] = " kMGTPE";
+	double scaled = (double)v;
+	char text[32];
+	unsigned unit = 0;
+
+	for (; scaled >= 1000 && unit < sizeof(units) - 2; unit++)
+		scaled /= 1000;
+	if (unit == 0)
+		(void)snprintf(text, sizeof(text), "%" PRIu64, v);
+	else
+		(void)snprintf(text, sizeof(text), "%.1f%c", scaled, units[unit]);
+	writer_u64_as(w, key, NULL, v, text);
+}
+
+static void write_group(struct writer *w, const struct top_run *run, size_t i)
+{
+	const struct tally *t = run->tally;
+	struct tally_group g;
+	char text[64];
+
+	tally_group(t, i, &g);
+	writer_row(w);
+	for (unsigned k = 0; k < run->state->by.n_keys; k++) {
+		struct tally_value v;
+
+		tally_value(t, i, k, &v);
+		write_value(w, run, &v);
+	}
+	(void)snprintf(text, sizeof(text), g.error ? "%" PRIu64 "+" : "%" PRIu64, g.n);
+	writer_u64_as(w, "entries", NULL, g.n, text);
+	write_share(w, g.n, tally_total(t));
+	if (tally_missed(t))
+		writer_u64(w, "error", NULL, g.error);
+	if (g.n_counted) {
+		write_size(w, "packets", g.packets);
+		write_size(w, "bytes", g.bytes);
+	}
+	writer_end(w);
+}
+
+static size_t make_columns(const struct top_run *run, struct writer_column *to)
+{
+	size_t n = 0;
+
+	for (unsigned k = 0; k < run->state->by.n_keys; k++) {
+		enum tally_key key = run->state->by.keys[k];
+		bool is_number = key == TALLY_SPORT || key == TALLY_DPORT || key == TALLY_ZONE;
+
+		to[n++] = (struct writer_column){ tally_key_text(key), tally_key_title(key),
+						  is_number };
+	}
+	to[n++] = (struct writer_column){ "entries", "ENTRIES", true };
+	to[n++] = (struct writer_column){ "share", "SHARE", true };
+	if (tally_counted(run->tally)) {
+		to[n++] = (struct writer_column){ "packets", "PACKETS", true };
+		to[n++] = (struct writer_column){ "bytes", "BYTES", true };
+	}
+	return n;
+}
+
+static void write_keys(struct writer *w, const struct top_run *run)
+{
+	char room[128];
+	struct ct_text text;
+
+	ct_text_init(&text, room, sizeof(room));
+	for (unsigned k = 0; k < run->state->by.n_keys; k++) {
+		if (k)
+			ct_text_char(&text, ',');
+		ct_text_str(&text, tally_key_text(run->state->by.keys[k]));
+	}
+	writer_str(w, "by", NULL, room);
+}
+
+static const char *source_text(enum table_source source)
+{
+	switch (source) {
+	case TABLE_NETLINK:
+		return "netlink";
+	case TABLE_RECORD:
+		return "recording";
+	case TABLE_PROC:
+		return "proc";
+	case TABLE_LISTING:
+		return "listing";
+	}
+	return "unknown";
+}
+
+static void write_parts(struct writer *w, const struct top_run *run)
+{
+	writer_list(w, "tables", NULL, NULL, 0);
+	for (size_t i = 0; i < run->n_parts; i++) {
+		const struct top_part *p = &run->parts[i];
+
+		writer_row(w);
+		if (p->name[0])
+			writer_str(w, "netns", NULL, p->name);
+		writer_str(w, "source", NULL, source_text(p->info.source));
+		writer_u64(w, "entries", NULL, p->info.n_entries);
+		writer_bool(w, "whole", NULL, p->info.is_whole);
+		if (!p->info.is_whole)
+			writer_str(w, "why_not", NULL, p->info.why_not);
+		writer_end(w);
+	}
+	writer_end(w);
+}
+
+/* What is not in the rows: the rest, and how sure the numbers are. */
+static void write_remarks(struct writer *w, const struct top_run *run, size_t shown)
+{
+	const struct tally *t = run->tally;
+	uint64_t n_shown = 0;
+	char text[256];
+
+	for (size_t i = 0; i < shown; i++) {
+		struct tally_group g;
+
+		tally_group(t, i, &g);
+		n_shown += g.n;
+	}
+	if (tally_n(t) > shown || tally_missed(t)) {
+		(void)snprintf(text, sizeof(text), "%s%zu more groups hold %" PRIu64 " entries.",
+			       tally_missed(t) ? "At least " : "", tally_n(t) - shown,
+			       tally_total(t) - n_shown);
+		writer_para(w, 0, text);
+	}
+	if (tally_missed(t)) {
+		(void)snprintf(text, sizeof(text),
+			       "More than %u groups: small ones were dropped. A count with + may "
+			       "be up to %" PRIu64
+			       " too low, and no group left out has more than that.",
+			       TALLY_MAX_GROUPS, tally_missed(t));
+		writer_para(w, 0, text);
+	}
+}
+
+static int write_all(struct top_run *run)
+{
+	auto_free(writer) struct writer *w = cmd_writer(run->common);
+	struct writer_column columns[TALLY_MAX_KEYS + 4];
+	uint64_t limit = run->state->is_limit_set ? run->state->limit : DEFAULT_LIMIT;
+	size_t shown;
+	int r;
+
+	if (!w)
+		return EXIT_FAILED;
+	tally_sort(run->tally);
+	shown = limit && limit < tally_n(run->tally) ? limit : tally_n(run->tally);
+	writer_begin(w, "top", 1);
+	write_keys(w, run);
+	writer_u64(w, "entries", NULL, tally_total(run->tally));
+	writer_u64(w, "groups", NULL, tally_n(run->tally));
+	writer_u64(w, "missed", NULL, tally_missed(run->tally));
+	if (run->common->is_json)
+		write_parts(w, run);
+	writer_list(w, "top", NULL, columns, make_columns(run, columns));
+	for (size_t i = 0; i < shown; i++)
+		write_group(w, run, i);
+	writer_end(w);
+	write_remarks(w, run, shown);
+	r = writer_finish(w);
+	if (r < 0)
+		cmd_error("standard output: %s", strerror(-r));
+	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static void warn_parts(const struct top_run *run)
+{
+	for (size_t i = 0; i < run->n_parts; i++) {
+		const struct top_part *p = &run->parts[i];
+
+		if (p->info.n_bad)
+			cmd_warn(run->common, "%" PRIu64 " passed over; first: %s", p->info.n_bad,
+				 p->info.first_bad);
+		else if (!p->info.is_whole)
+			cmd_warn(run->common, "%s%snot the whole table: %s", p->name,
+				 p->name[0] ? ": " : "", p->info.why_not);
+	}
+}
+
+static int top_run(void *user, const struct common_options *common, int argc, char **argv)
+{
+	struct top_state *s = user;
+	struct top_run run = { .state = s, .common = common };
+	auto_free(host) struct host *h = NULL;
+	int code;
+
+	if (argc > 0) {
+		cmd_error("top: '%s' is not understood", argv[0]);
+		return EXIT_MISUSE;
+	}
+	if (s->by.n_keys == 0)
+		s->by.keys[s->by.n_keys++] = TALLY_SERVICE;
+	s->by.timeout_s = timeout_of;
+	s->by.user = &run;
+	if (getrandom(&s->by.seed, sizeof(s->by.seed), 0) < 0)
+		s->by.seed = (uint64_t)getpid();
+	h = cmd_host(common);
+	if (!h)
+		return EXIT_FAILED;
+	if (tally_new(&s->by, &run.tally) < 0) {
+		cmd_error("out of memory");
+		return EXIT_FAILED;
+	}
+	code = s->from ? count_file(&run, h) : cmd_each_netns(common, h, visit, &run);
+	if (run.n_parts > 0) {
+		int written = write_all(&run);
+
+		code = code == EXIT_DONE ? written : code;
+		warn_parts(&run);
+	}
+	tally_free(run.tally);
+	free(run.parts);
+	return code;
+}
+
+const struct command command_top = {
+	.name = "top",
+	.summary = "Show who holds the entries of the table",
+	.options = top_options,
+	.option = top_option,
+	.run = top_run,
+	.state_size = sizeof(struct top_state),
+};
