@@ -79,7 +79,7 @@ static void format6(const uint8_t *b, struct ct_text *to)
 	char s[48];
 	size_t n = 0;
 
-	for (int i = 0; i < 8; i++)
+	for (size_t i = 0; i < 8; i++)
 		group[i] = (uint16_t)(b[2 * i] << 8 | b[2 * i + 1]);
 	zeros = longest_zeros(group);
 	for (int i = 0; i < 8; i++) {

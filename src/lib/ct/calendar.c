@@ -84,7 +84,7 @@ int ct_calendar_parse(const char *s, size_t len, int64_t *out_s)
 	days = days_of((struct date){ (unsigned)year, (unsigned)month + 1, day });
 	if (date_of(days).day != day || name_index(weekdays, s) != days % 7)
 		return -EINVAL;
-	*out_s = days * DAY_S + hour * 3600 + minute * 60 + second;
+	*out_s = days * DAY_S + hour * INT64_C(3600) + minute * INT64_C(60) + second;
 	return 0;
 }
 

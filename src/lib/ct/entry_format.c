@@ -386,10 +386,10 @@ int ct_entry_format(const struct ct_entry *e, enum ct_form form, unsigned flags,
 		line_format_save(e, to);
 		return to->is_cut ? -ENOSPC : 0;
 	}
-	for (uint8_t slot = 0; slot < SLOT_PLAIN_END; slot++) {
+	for (unsigned slot = 0; slot < SLOT_PLAIN_END; slot++) {
 		writers[slot](&p);
 		if (has_rest)
-			line_put_rest(e, slot, to);
+			line_put_rest(e, (uint8_t)slot, to);
 	}
 	return to->is_cut ? -ENOSPC : 0;
 }

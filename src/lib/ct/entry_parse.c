@@ -560,7 +560,7 @@ static int read_gre_timeout(struct line *l, struct ct_slice w, size_t key_len)
 {
 	bool is_stream = w.p[0] == 's';
 	struct ct_slice v = { w.p + key_len + 1, w.len - (uint32_t)key_len - 1 };
-	uint64_t n;
+	uint64_t n = 0;
 	int r;
 
 	if (!is_stream && v.len > 0 && v.p[v.len - 1] == ',')

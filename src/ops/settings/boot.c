@@ -155,7 +155,6 @@ static int take_files(struct boot *b, const struct sysctl_files *f)
 static int take_unread_conf(struct host *h, struct boot *b, const struct sysctl_files *read)
 {
 	auto_fini(sysctl_files) struct sysctl_files f = { 0 };
-	auto_fini(ct_buf) struct ct_buf link = { 0 };
 	struct host_stat conf, st;
 	size_t first = b->n;
 	int r;

@@ -64,8 +64,9 @@ int sysctl_files_parse(struct sysctl_files *to, const char *file, const char *te
 /* Adds the one file @path (a manual `sysctl -p`). -ENOENT and the like, -ENOMEM. */
 int sysctl_files_add(struct host *h, struct sysctl_files *to, const char *path, struct ct_err *err);
 
-/* The assignment that decides @key (dots or slashes), or null. */
-const struct sysctl_assignment *sysctl_files_decides(const struct sysctl_files *f, const char *key);
+/* The assignment that decides @wanted (dots or slashes), or null. */
+const struct sysctl_assignment *sysctl_files_decides(const struct sysctl_files *f,
+						     const char *wanted);
 
 void sysctl_files_fini(struct sysctl_files *f);
 

@@ -57,7 +57,7 @@ TEST(every_shape_is_what_inet_ntop_says)
 		char want[INET6_ADDRSTRLEN], full[40];
 		uint8_t family;
 
-		for (int g = 0; g < 8; g++) {
+		for (size_t g = 0; g < 8; g++) {
 			uint16_t v = values[draw(&seed) >> 20 & 7];
 
 			a.bytes[2 * g] = (uint8_t)(v >> 8);
