@@ -21,6 +21,17 @@ static const char *copied(struct boot *b, const char *s)
 	return s ? words_put(&b->words, s, strlen(s)) : NULL;
 }
 
+/* A key as people write it. */
+static const char *dotted(struct boot *b, const char *key)
+{
+	char *s = words_put(&b->words, key, strlen(key));
+
+	for (char *p = s; p && *p; p++)
+		if (*p == '/')
+			*p = '.';
+	return s;
+}
+
 int boot_add_loader(struct boot *b, enum boot_when when, const char *module, const char *origin,
 		    bool is_certain)
 {
@@ -75,7 +86,7 @@ int boot_add_assignment(struct boot *b, enum boot_source source, const char *key
 	*a = (struct boot_assignment){
 		.setting = s,
 		.source = source,
-		.key = copied(b, key),
+		.key = dotted(b, key),
 		.value = copied(b, value),
 		.origin = copied(b, origin),
 		.why = "",
@@ -384,7 +395,7 @@ static int override_earlier(struct boot *b)
 
 const struct boot_assignment *boot_decides(const struct boot *b, const struct setting *s)
 {
-	const struct boot_assignment *last = NULL;
+	const struct boot_assignment *last = NULL, *foreign = NULL;
 
 	for (size_t i = 0; i < b->n; i++) {
 		const struct boot_assignment *a = &b->at[i];
@@ -393,10 +404,12 @@ const struct boot_assignment *boot_decides(const struct boot *b, const struct se
 			continue;
 		if (a->fate == SETTING_APPLIED)
 			return a;
-		if (a->fate != SETTING_OVERRIDDEN)
+		if (setting_spelling(s, a->key, b->release, NULL) < 0)
+			foreign = a;
+		else if (a->fate != SETTING_OVERRIDDEN)
 			last = a;
 	}
-	return last;
+	return last ? last : foreign;
 }
 
 static const struct boot_assignment *applied(const struct boot *b, const char *name)

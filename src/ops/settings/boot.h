@@ -91,7 +91,8 @@ int boot_read(struct host *h, struct boot **out, struct ct_err *err);
 void boot_free(struct boot *b);
 DEFINE_AUTO_FREE(boot);
 
-/* The assignment that decides @s among all (applied if any is; else the last), or null. */
+/* The assignment that decides @s among all, or null: the one that is applied; else the last, those
+ * in a spelling this kernel does not have only when there is no other. */
 const struct boot_assignment *boot_decides(const struct boot *b, const struct setting *s);
 
 #endif
