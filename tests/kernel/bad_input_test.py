@@ -132,7 +132,8 @@ def test_no_netlink_counts():
     with k.Netns("deaf") as ns:
         ns.track()
         ns.call(k.udp_burst, "127.0.0.1", 9, 25)
-        done = ns.run(k.CONNTUNE, "status", "--json", check=False, preexec_fn=without_netlink)
+        done = k.run("nsenter", f"--net={ns.path}", k.CONNTUNE, "status", "--json", check=False,
+                     preexec_fn=without_netlink)
         k.is_alive(done)
         assert k.number(k.as_json(done), "count") == 25, done.stdout
 

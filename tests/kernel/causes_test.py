@@ -165,6 +165,32 @@ def test_rc22_expectations():
     k.finding(report, "RC22", "warning", "critical")
 
 
+def with_sysctl_d(content):
+    """The doctor's report when /etc/sysctl.d holds one file with this content."""
+    setup = ("mount -t tmpfs none /etc/sysctl.d && printf '%s' \"$1\" >/etc/sysctl.d/50-ct.conf &&"
+             f" exec {k.CONNTUNE} doctor --json")
+    done = k.run("unshare", "-m", "sh", "-c", setup, "sh", content, check=False)
+    assert done.returncode in (0, 3), done.stderr
+    return k.as_json(done)
+
+
+def test_rc13_lost_at_boot():
+    """RC13: a file sets another limit than the one in force; the file and line are cited"""
+    f = k.finding(with_sysctl_d("# ours\nnet.netfilter.nf_conntrack_max = 1999872\n"), "RC13",
+                  "note", "warning", "critical")
+    assert "50-ct.conf" in k.json.dumps(f) and "1999872" in k.json.dumps(f), f
+
+
+def test_rc13_not_when_kept():
+    """RC13 stays silent when the file says what is in force"""
+    limit = k.get(k.SYSCTL + "max")
+    report = with_sysctl_d(f"net.netfilter.nf_conntrack_max = {limit}\n")
+    if not k.os.path.isdir(f"/lib/modules/{k.os.uname().release}/kernel/net/netfilter"):
+        assert "RC13" not in k.ids(report), k.ids(report)
+    else:
+        k.skip("conntrack is a module here; whether it loads before the file is read depends")
+
+
 def test_tracking_off():
     """a namespace without rules: tracking is off, and nothing is wrong"""
     with k.Netns("off") as ns:
