@@ -7,6 +7,12 @@ import kernel as k
 
 k.need()
 
+# What a report about one namespace also says about the machine around it: its boot, its log, its
+# other namespaces, the size of its table. Not the business of the tests that expect silence.
+ELSEWHERE = {"RC12", "RC13", "RC14", "RC16", "RC22", "RC23", "RC26", "B5"}
+# Below the limit a cause is a note, from 75 % of it on a warning.
+SAID = ("note", "warning", "critical")
+
 
 def test_healthy():
     """a healthy namespace: silent, status 0"""
@@ -16,10 +22,8 @@ def test_healthy():
         with k.Server(ns, 8080, hold=True):
             client.call(lambda: bool(k.hold("10.97.0.1", 8080, 30, 0)))
             report = k.doctor(ns)
-    # What the rest of the machine is like is not this namespace's business.
-    own = [f for f in k.findings(report, "warning", "critical") if f.get("netns")]
-    assert own == [], own
-    assert report["status"] == 0 or k.findings(report, "warning", "critical"), report
+    assert not set(k.ids(report)) - ELSEWHERE, k.ids(report)
+    assert report["status"] == (3 if k.ids(report, "warning", "critical") else 0), report["status"]
 
 
 def test_rc2_churn():
@@ -30,7 +34,7 @@ def test_rc2_churn():
         with k.Server(ns, 6379):
             made = client.call(k.churn, "10.97.0.1", 6379, 3000)
         assert made == 3000, made
-        f = k.finding(k.doctor(ns), "RC2", "warning", "critical")
+        f = k.finding(k.doctor(ns), "RC2", *SAID)
     assert "6379" in f["sentence"], f
     assert any("6379" in e["value"] + e["what"] for e in f["evidence"]), f
 
@@ -42,7 +46,7 @@ def test_rc2_not_from_few():
         with k.Server(ns, 6379):
             assert ns.call(k.churn, "127.0.0.1", 6379, 40) == 40
         report = k.doctor(ns)
-    assert "RC2" not in k.ids(report, "warning", "critical"), k.ids(report)
+    assert "RC2" not in k.ids(report), k.ids(report)
 
 
 def test_rc3_corpses():
@@ -54,7 +58,7 @@ def test_rc3_corpses():
         entries = [dict(src=f"198.51.100.{i % 250 + 1}", dst="192.0.2.1", sport=1024 + i,
                         dport=5432, timeout=432000 - 2 * day - i) for i in range(4000)]
         assert ns.call(k.insert, entries) == 4000
-        f = k.finding(k.doctor(ns), "RC3", "warning", "critical")
+        f = k.finding(k.doctor(ns), "RC3", *SAID)
     assert f["evidence"], f
 
 
@@ -66,7 +70,7 @@ def test_rc3_not_live():
                         dport=5432, timeout=432000 - i % 600) for i in range(4000)]
         assert ns.call(k.insert, entries) == 4000
         report = k.doctor(ns)
-    assert "RC3" not in k.ids(report, "warning", "critical"), k.ids(report)
+    assert "RC3" not in k.ids(report), k.ids(report)
 
 
 def test_rc4_syn_flood():
@@ -83,7 +87,7 @@ def test_rc4_syn_flood():
         with k.Server(ns, 80):
             assert attacker.call(k.send_raw, packets) == 4000
             assert ns.count() > 3000, ns.count()
-            f = k.finding(k.doctor(ns), "RC4", "warning", "critical")
+            f = k.finding(k.doctor(ns), "RC4", *SAID)
     assert f["evidence"], f
 
 
@@ -95,7 +99,7 @@ def test_rc5_udp_storm():
         with k.Server(ns, 53, udp=True):
             client.call(k.udp_burst, "10.97.0.1", 53, 4000, 4000)
             assert ns.count() > 3500, ns.count()
-            f = k.finding(k.doctor(ns), "RC5", "warning", "critical")
+            f = k.finding(k.doctor(ns), "RC5", *SAID)
     assert "53" in f["sentence"], f
 
 
@@ -107,7 +111,7 @@ def test_rc8_loopback():
             ns.call(lambda: len(k.hold("127.0.0.1", 8000, 1500, 0)))
             ns.call(k.udp_burst, "127.0.0.1", 9, 1500)
             report = k.doctor(ns)
-    k.finding(report, "RC8", "note", "warning", "critical")
+    k.finding(report, "RC8", *SAID)
 
 
 def test_rc8_not_when_exempt():
@@ -124,16 +128,23 @@ def test_rc8_not_when_exempt():
 
 
 def test_rc19_invalid():
-    """RC19: packets the tracker calls INVALID are counted and reported"""
+    """RC19: packets the tracker calls INVALID, and a rule that drops them"""
+    uptime = float(k.get("/proc/uptime").split()[0])
+    n = int(max(3000, uptime * 1.3))
+    if n > 300000:
+        k.skip(f"reckoned per second since boot, {n} packets are too many for a test")
     with k.Netns("invalid") as ns, k.Netns("invalidc") as client:
         ns.join(client)
         ns.nft("table inet filter { chain input { type filter hook input priority 0;"
                " ct state invalid counter drop; ct state established,related accept; } }")
-        packets = [k.tcp_packet("10.97.0.2", "10.97.0.1", 1024 + i, 80, 3) for i in range(3000)]
-        assert client.call(k.send_raw, packets) == 3000
+        packets = [k.tcp_packet("10.97.0.2", "10.97.0.1", 1024 + i, 80, 3) for i in range(1000)]
+        for _ in range(0, n, 1000):
+            assert client.call(k.send_raw, packets) == 1000
         report = k.doctor(ns)
-    f = k.finding(report, "RC19", "note", "warning", "critical")
-    assert any("3000" in e["value"] for e in f["evidence"]), f
+        counted = k.counters(ns)["invalid"]
+    assert counted >= n
+    f = k.finding(report, "RC19", "warning")
+    assert any(str(counted) in e["value"] for e in f["evidence"]), f
 
 
 def test_rc22_expectations():
@@ -177,7 +188,7 @@ def with_sysctl_d(content):
 def test_rc13_lost_at_boot():
     """RC13: a file sets another limit than the one in force; the file and line are cited"""
     f = k.finding(with_sysctl_d("# ours\nnet.netfilter.nf_conntrack_max = 1999872\n"), "RC13",
-                  "note", "warning", "critical")
+                  *SAID)
     assert "50-ct.conf" in k.json.dumps(f) and "1999872" in k.json.dumps(f), f
 
 
@@ -199,7 +210,7 @@ def test_tracking_off():
         assert ns.count() == 0
         report = k.doctor(ns)
         status = k.conntune("status", "--netns", ns.name)
-    assert [f for f in k.findings(report, "warning", "critical") if f.get("netns")] == [], report
+    assert not set(k.ids(report)) - ELSEWHERE, k.ids(report)
     assert status.returncode == 0, status.stderr
     assert "off" in status.stdout.lower(), status.stdout
 

@@ -3,7 +3,7 @@
 """Whether the doctor's report names what the lab made: verdict.py yes|no REPORT.json
 
 The first argument says whether the table was made to fill. The cause is churn (RC2) to port
-6379; when the table was full the report must have seen it as well. Exit status 0 when named.
+6379; when the table was full the report must say so too (F2). Exit status 0 when named.
 """
 import json
 import sys
@@ -13,18 +13,15 @@ def main():
     was_full = sys.argv[1] == "yes"
     with open(sys.argv[2]) as f:
         report = json.load(f)
-    named = [
-        x for x in report["findings"]
-        if x["id"] == "RC2" and x["severity"] in ("warning", "critical")
-        and "6379" in json.dumps(x)
-    ]
+    said = [x for x in report["findings"] if x["severity"] in ("note", "warning", "critical")]
+    named = [x for x in said if x["id"] == "RC2" and "6379" in x["sentence"]]
     if not named:
         print("   NO: no finding RC2 (churn) names port 6379.")
         return 1
-    print(f"   Yes: {named[0]['sentence']}")
-    if was_full and named[0]["severity"] != "critical":
-        print("   But the table was full, and the finding is not critical.")
+    if was_full and not [x for x in said if x["id"] == "F2" and x["severity"] == "critical"]:
+        print("   NO: the table was full, and no critical finding says so.")
         return 1
+    print(f"   Yes: {named[0]['sentence']}")
     return 0
 
 
