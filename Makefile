@@ -31,7 +31,7 @@ doctor:
 	@tools/doctor $(BUILD)
 
 test:
-	@tools/install-packages build test
+	@tools/install-packages build test lab
 	@tools/test $(BUILD)
 
 test-slow:
