@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What IP input refuses before netfilter sees a packet. Answers to Linux 6.18, ip_rcv_core() of
+ * net/ipv4/ip_input.c and ip6_rcv_core() of net/ipv6/ip6_input.c.
+ */
+#include <conntune/packet.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/packet/checksum.h"
+#include "lib/packet/wire.h"
+
+enum { MAX_IPV4 = 65535 };
+
+static int refuse(struct ct_packet *p, const char *why)
+{
+	p->why = why;
+	return -EBADMSG;
+}
+
+static int receive_ipv4(struct ct_packet *p)
+{
+	uint32_t header, total;
+
+	if (p->size < 20)
+		return refuse(p, "ip: packet is shorter than a header");
+	header = (p->data[0] & 15U) * 4;
+	if (header < 20)
+		return refuse(p, "ip: header length below 20");
+	if (header > p->size)
+		return refuse(p, "ip: header is longer than the packet");
+	total = wire_be16(p->data + 2);
+	if (total == 0 && (p->flags & CT_PACKET_OFFLOAD)) {
+		total = p->size < MAX_IPV4 ? p->size : MAX_IPV4;
+	} else if (!(p->flags & CT_PACKET_CHECKSUM_OK) && checksum_of(p->data, header) != 0) {
+		return refuse(p, "ip: bad header checksum");
+	}
+	if (total > p->size)
+		return refuse(p, "ip: packet is cut short");
+	if (total < header)
+		return refuse(p, "ip: total length is shorter than the header");
+	p->size = total;
+	return 0;
+}
+
+static int receive_ipv6(struct ct_packet *p)
+{
+	static const uint8_t loopback[16] = { [15] = 1 };
+	uint32_t payload;
+
+	if (p->size < 40)
+		return refuse(p, "ipv6: packet is shorter than a header");
+	if (memcmp(p->data + 24, loopback, 16) == 0 || memcmp(p->data + 8, loopback, 16) == 0)
+		return refuse(p, "ipv6: loopback address on the wire");
+	if (p->data[8] == 0xff)
+		return refuse(p, "ipv6: multicast source");
+	/* RFC 4291: nothing sends to interface-local scope, and scope 0 is reserved. */
+	if (p->data[24] == 0xff && ((p->data[25] & 15) == 0 || (p->data[25] & 15) == 1))
+		return refuse(p, "ipv6: multicast scope that does not leave a host");
+	payload = wire_be16(p->data + 4);
+	/* Zero before hop-by-hop options announces a jumbogram. */
+	if (payload == 0 && p->data[6] == PROTO_HOPOPTS)
+		return 0;
+	if (40 + payload > p->size)
+		return refuse(p, "ipv6: packet is cut short");
+	p->size = 40 + payload;
+	return 0;
+}
+
+int ct_packet_receive(struct ct_packet *p)
+{
+	if (p->size == 0)
+		return refuse(p, "ip: no bytes");
+	if (p->data[0] >> 4 == 4)
+		return receive_ipv4(p);
+	if (p->data[0] >> 4 == 6)
+		return receive_ipv6(p);
+	return refuse(p, "ip: version is neither 4 nor 6");
+}
