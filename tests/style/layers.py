@@ -40,12 +40,15 @@ PUBLIC = {
     "text.h": "lib/base",
     "time.h": "lib/base",
     "entry.h": "lib/ct",
+    "packet.h": "lib/packet",
+    "engine.h": "lib/engine",
+    "engine_setting.def": "lib/engine",
+    "engine_stat.def": "lib/engine",
     "tuple.h": "lib/ct",
     "status.def": "lib/ct",
     "tcp_state.def": "lib/ct",
     "sctp_state.def": "lib/ct",
     "dccp_state.def": "lib/ct",
-    "engine.h": "lib/engine",
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:<(conntune/[^>]+)>|"([^"]+)")', re.MULTILINE)

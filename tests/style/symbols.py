@@ -14,7 +14,7 @@ import style
 # All that the library may ask of libc: memory, bytes, formatting into a buffer, sorting, floating
 # point. No clock, no chance, no files, no sockets: these are arguments.
 LIB_IMPORTS = re.compile(
-    r"""malloc|calloc|realloc|free|aligned_alloc|posix_memalign
+    r"""malloc|calloc|realloc|free|aligned_alloc|posix_memalign|madvise
     |mem(cpy|move|set|cmp|chr|rchr|mem|pcpy)|explicit_bzero
     |str(len|nlen|cpy|cmp|ncmp|casecmp|ncasecmp|chr|chrnul|rchr|str|spn|cspn|dup|ndup|pbrk)
     |strerror|strerrorname_np|strerrordesc_np|__xpg_strerror_r|strerror_r

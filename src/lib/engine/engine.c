@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * An engine's life, clock, entries as values, and their end: see include/conntune/engine.h.
+ */
+#include "lib/engine/engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/packet/wire.h"
+
+enum { DEFAULT_MAX = 262144, MAX_BUCKETS = 268435455 };
+/* No step of the clock is so large that two deadlines could pass each other unseen. */
+#define MAX_STEP (UINT64_C(1) << 30)
+
+static const struct {
+	const char *name;
+	size_t offset;
+	uint32_t standard, highest;
+} setting_list[] = {
+#define ENGINE_SETTING(field, text, value, top)                                                    \
+	{ text, offsetof(struct ct_engine_settings, field), value, top },
+#include <conntune/engine_setting.def>
+#undef ENGINE_SETTING
+};
+#define N_SETTINGS (sizeof(setting_list) / sizeof(setting_list[0]))
+
+static uint32_t *setting_at(struct ct_engine_settings *s, size_t offset)
+{
+	return (uint32_t *)(void *)((char *)s + offset);
+}
+
+void ct_engine_config_default(struct ct_engine_config *cfg)
+{
+	*cfg = (struct ct_engine_config){ .max = DEFAULT_MAX, .buckets = DEFAULT_MAX };
+	for (size_t i = 0; i < N_SETTINGS; i++)
+		*setting_at(&cfg->settings, setting_list[i].offset) = setting_list[i].standard;
+}
+
+/* Moves over @prefix, in which '.' also stands for '/'. */
+static bool skip_prefix(const char **name, size_t *len, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	if (*len < n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if ((*name)[i] != prefix[i] && !(prefix[i] == '.' && (*name)[i] == '/'))
+			return false;
+	*name += n;
+	*len -= n;
+	return true;
+}
+
+int ct_engine_setting_find(struct ct_engine_settings *s, const char *name, size_t len,
+			   uint32_t **value, uint32_t *highest)
+{
+	(void)skip_prefix(&name, &len, "net.netfilter.");
+	(void)skip_prefix(&name, &len, "nf_conntrack_");
+	for (size_t i = 0; i < N_SETTINGS; i++) {
+		if (strlen(setting_list[i].name) != len ||
+		    memcmp(setting_list[i].name, name, len) != 0)
+			continue;
+		*value = setting_at(s, setting_list[i].offset);
+		*highest = setting_list[i].highest;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+void ct_engine_set(struct ct_engine *en, const struct ct_engine_settings *s)
+{
+	en->cfg.settings = *s;
+	en->tcp_timeout[CT_TCP_SYN_SENT] = ticks(s->tcp_timeout_syn_sent);
+	en->tcp_timeout[CT_TCP_SYN_RECV] = ticks(s->tcp_timeout_syn_recv);
+	en->tcp_timeout[CT_TCP_ESTABLISHED] = ticks(s->tcp_timeout_established);
+	en->tcp_timeout[CT_TCP_FIN_WAIT] = ticks(s->tcp_timeout_fin_wait);
+	en->tcp_timeout[CT_TCP_CLOSE_WAIT] = ticks(s->tcp_timeout_close_wait);
+	en->tcp_timeout[CT_TCP_LAST_ACK] = ticks(s->tcp_timeout_last_ack);
+	en->tcp_timeout[CT_TCP_TIME_WAIT] = ticks(s->tcp_timeout_time_wait);
+	en->tcp_timeout[CT_TCP_CLOSE] = ticks(s->tcp_timeout_close);
+	/* No sysctl reaches this one. */
+	en->tcp_timeout[CT_TCP_SYN_SENT2] = ticks(120);
+	en->sctp_timeout[CT_SCTP_CLOSED] = ticks(s->sctp_timeout_closed);
+	en->sctp_timeout[CT_SCTP_COOKIE_WAIT] = ticks(s->sctp_timeout_cookie_wait);
+	en->sctp_timeout[CT_SCTP_COOKIE_ECHOED] = ticks(s->sctp_timeout_cookie_echoed);
+	en->sctp_timeout[CT_SCTP_ESTABLISHED] = ticks(s->sctp_timeout_established);
+	en->sctp_timeout[CT_SCTP_SHUTDOWN_SENT] = ticks(s->sctp_timeout_shutdown_sent);
+	en->sctp_timeout[CT_SCTP_SHUTDOWN_RECD] = ticks(s->sctp_timeout_shutdown_recd);
+	en->sctp_timeout[CT_SCTP_SHUTDOWN_ACK_SENT] = ticks(s->sctp_timeout_shutdown_ack_sent);
+	en->sctp_timeout[CT_SCTP_HEARTBEAT_SENT] = ticks(s->sctp_timeout_heartbeat_sent);
+}
+
+void ct_engine_set_max(struct ct_engine *en, uint32_t max)
+{
+	en->cfg.max = max;
+}
+
+static int check_config(const struct ct_engine_config *cfg, struct ct_err *err)
+{
+	struct ct_engine_settings s = cfg->settings;
+
+	if (cfg->max > MAX_ENTRIES)
+		return ct_err_set(err, -ERANGE, "max %u is above %u", cfg->max, MAX_ENTRIES);
+	if (cfg->buckets > MAX_BUCKETS)
+		return ct_err_set(err, -ERANGE, "%u buckets are more than %u", cfg->buckets,
+				  MAX_BUCKETS);
+	for (size_t i = 0; i < N_SETTINGS; i++)
+		if (*setting_at(&s, setting_list[i].offset) > setting_list[i].highest)
+			return ct_err_set(err, -ERANGE, "nf_conntrack_%s is above %u",
+					  setting_list[i].name, setting_list[i].highest);
+	return 0;
+}
+
+struct ct_engine *ct_engine_new(const struct ct_engine_config *cfg, struct ct_err *err)
+{
+	struct ct_engine boot = { .cfg = *cfg };
+	struct ct_engine *en;
+
+	if (check_config(cfg, err) < 0)
+		return NULL;
+	en = engine_alloc(&boot, sizeof(*en), 64);
+	if (!en) {
+		(void)ct_err_set(err, -ENOMEM, "no memory for a connection table");
+		return NULL;
+	}
+	*en = boot;
+	memcpy(en->key, cfg->seed, 16);
+	en->key[1][0] = en->key[0][0] ^ UINT64_C(0x9e3779b97f4a7c15);
+	en->key[1][1] = en->key[0][1] ^ UINT64_C(0xd6e8feb86659fd93);
+	pool_init(&en->pools[CLASS_SMALL], 6);
+	pool_init(&en->pools[CLASS_TCP], 7);
+	pool_init(&en->pools[CLASS_SMALL6], 6);
+	pool_init(&en->pools[CLASS_TCP6], 7);
+	ct_engine_set(en, &cfg->settings);
+	if (index_new(en) < 0) {
+		ct_engine_free(en);
+		(void)ct_err_set(err, -ENOMEM, "no memory for a connection table");
+		return NULL;
+	}
+	return en;
+}
+
+void ct_engine_free(struct ct_engine *en)
+{
+	if (!en)
+		return;
+	index_free(en);
+	for (unsigned i = 0; i < N_CLASSES; i++)
+		pool_fini(en, &en->pools[i]);
+	engine_free(en, en, sizeof(*en));
+}
+
+void engine_clock(struct ct_engine *en, ct_time now)
+{
+	uint64_t target;
+
+	if (!en->is_begun) {
+		en->is_begun = true;
+		en->base = en->now = now;
+	}
+	if (now <= en->now)
+		return;
+	en->now = now;
+	target = (uint64_t)(now - en->base) / NS_PER_TICK;
+	while (en->tick64 != target) {
+		uint64_t step = target - en->tick64;
+
+		step = step > MAX_STEP ? MAX_STEP : step;
+		expiry_advance(en, en->tick + (ct_tick)step);
+		en->tick64 += step;
+		en->tick = (ct_tick)en->tick64;
+	}
+}
+
+void ct_engine_advance(struct ct_engine *en, ct_time now)
+{
+	engine_clock(en, now);
+}
+
+ct_time ct_engine_expiry(const struct ct_engine *en)
+{
+	uint32_t d = expiry_distance(en);
+
+	if (d == UINT32_MAX)
+		return CT_TIME_NONE;
+	return en->base + (ct_time)((en->tick64 + d) * NS_PER_TICK);
+}
+
+void ct_engine_stats(const struct ct_engine *en, struct ct_engine_stats *out)
+{
+	*out = en->stats;
+	out->count = en->count;
+}
+
+uint32_t table_find(struct ct_engine *en, const struct probe *pr)
+{
+	uint32_t number = index_find(en, pr);
+
+	/* Whatever the structure still holds, an expired entry matches nothing. */
+	if (number && tick_passed(entry_at(en, number)->deadline, en->tick)) {
+		entry_kill(en, number, CT_END_TIMEOUT);
+		number = 0;
+	}
+	return number;
+}
+
+void entry_set_deadline(struct ct_engine *en, uint32_t number, ct_tick deadline)
+{
+	struct entry *e = entry_at(en, number);
+
+	e->deadline = deadline;
+	if (e->check == CHECK_NONE || (int32_t)(deadline - e->check) < 0)
+		expiry_set(en, number, deadline);
+}
+
+void entry_count(const struct visit *v)
+{
+	struct acct *a;
+
+	if (!(v->e->flags & ENTRY_HAS_ACCT))
+		return;
+	a = entry_acct(v->en->pools, v->number);
+	a->packets[v->dir]++;
+	a->bytes[v->dir] += v->p->size;
+}
+
+void entry_refresh(const struct visit *v, ct_tick timeout)
+{
+	struct entry *e = v->e;
+
+	if (!(e->status & CT_STATUS_FIXED_TIMEOUT)) {
+		if (!(e->status & CT_STATUS_CONFIRMED))
+			e->deadline = timeout;
+		else if (e->deadline != v->en->tick + timeout)
+			entry_set_deadline(v->en, v->number, v->en->tick + timeout);
+	}
+	entry_count(v);
+}
+
+static void fill_proto(const struct ct_engine *en, uint32_t number, struct ct_entry *out)
+{
+	struct entry *e = entry_at(en, number);
+
+	switch (e->key.proto) {
+	case PROTO_TCP:
+		out->known |= CT_KNOWN_STATE | CT_KNOWN_TCP;
+		out->state = e->state;
+		for (int d = 0; d < CT_DIR_MAX; d++) {
+			out->tcp_wscale[d] = entry_tcp(e)->seen[d].scale;
+			out->tcp_flags[d] = entry_tcp(e)->seen[d].flags;
+		}
+		break;
+	case PROTO_SCTP:
+		out->known |= CT_KNOWN_STATE | CT_KNOWN_SCTP;
+		out->state = e->state;
+		for (int d = 0; d < CT_DIR_MAX; d++)
+			out->sctp_vtag[d] = __builtin_bswap32(e->u.sctp.vtag[d]);
+		break;
+	case PROTO_GRE:
+		out->known |= CT_KNOWN_GRE;
+		out->gre_timeout_s = e->u.gre.timeout / ENGINE_HZ;
+		out->gre_stream_timeout_s = e->u.gre.stream_timeout / ENGINE_HZ;
+		break;
+	default:
+		break;
+	}
+}
+
+void entry_fill(const struct ct_engine *en, uint32_t number, struct ct_entry *out)
+{
+	const struct entry *e = entry_at(en, number);
+	ct_tick left = e->deadline;
+
+	memset(out, 0, sizeof(*out));
+	out->known = CT_KNOWN_FAMILY | CT_KNOWN_TIMEOUT | CT_KNOWN_STATUS | CT_KNOWN_FLAGS |
+		     CT_KNOWN_MARK | CT_KNOWN_ZONE | CT_KNOWN_USE;
+	out->status = e->status;
+	entry_tuple(en, number, CT_DIR_ORIG, &out->tuple[CT_DIR_ORIG]);
+	entry_tuple(en, number, CT_DIR_REPLY, &out->tuple[CT_DIR_REPLY]);
+	if (e->status & CT_STATUS_CONFIRMED)
+		left = tick_passed(left, en->tick) ? 0 : left - en->tick;
+	out->timeout_s = left / ENGINE_HZ;
+	out->zone = e->key.zone;
+	out->zone_dir = CT_ZONE_BOTH;
+	out->mark = e->mark;
+	out->use = 1;
+	if (tracker_of(e->key.proto) != &generic_tracker)
+		out->known |= CT_KNOWN_PARTS;
+	fill_proto(en, number, out);
+	if (e->flags & ENTRY_HAS_ACCT) {
+		const struct acct *a = entry_acct(en->pools, number);
+
+		out->known |= CT_KNOWN_COUNTERS;
+		memcpy(out->packets, a->packets, sizeof(out->packets));
+		memcpy(out->bytes, a->bytes, sizeof(out->bytes));
+	}
+	if (e->flags & ENTRY_HAS_STAMP) {
+		out->known |= CT_KNOWN_START;
+		out->start_ns = pool_chunk(en->pools, number)->stamp[number & CHUNK_MASK];
+	}
+}
+
+void engine_tell(struct ct_engine *en, uint32_t number, unsigned events, enum ct_end end,
+		 ct_time at)
+{
+	struct ct_event_info info = { .events = events,
+				      .end = end,
+				      .at = at,
+				      .handle = { number, entry_at(en, number)->generation } };
+	struct ct_entry e;
+
+	if (!en->cfg.event)
+		return;
+	entry_fill(en, number, &e);
+	if (end != CT_END_NONE && (e.known & CT_KNOWN_START)) {
+		e.known |= CT_KNOWN_STOP;
+		e.stop_ns = at;
+	}
+	en->cfg.event(en->cfg.event_user, &info, &e);
+}
+
+/* When an entry that ends by timeout ended: on its deadline, whenever that is noticed. */
+static ct_time end_time(const struct ct_engine *en, const struct entry *e, enum ct_end end)
+{
+	if (end != CT_END_TIMEOUT)
+		return en->now;
+	return en->base +
+	       (ct_time)(en->tick64 + (uint64_t)(int64_t)(int32_t)(e->deadline - en->tick)) *
+		       (ct_time)NS_PER_TICK;
+}
+
+void entry_kill(struct ct_engine *en, uint32_t number, enum ct_end end)
+{
+	struct entry *e = entry_at(en, number);
+	struct probe pr;
+
+	entry_probe(en, number, &pr);
+	index_remove(en, pr.hash, number);
+	e->status |= CT_STATUS_DYING;
+	engine_tell(en, number, CT_EVENT_DESTROY, end, end_time(en, e, end));
+	if (end == CT_END_TIMEOUT)
+		en->stats.collected++;
+	pool_give(en, number);
+	en->count--;
+}
+
+static bool is_live(const struct ct_engine *en, uint32_t number)
+{
+	const struct entry *e = entry_at(en, number);
+
+	return (e->status & CT_STATUS_CONFIRMED) && !tick_passed(e->deadline, en->tick);
+}
+
+int ct_engine_next(const struct ct_engine *en, struct ct_cursor *at, struct ct_entry *out)
+{
+	for (; at->pool < N_CLASSES; at->pool++, at->number = 0) {
+		const struct pool *pool = &en->pools[at->pool];
+
+		if (at->number == 0)
+			at->number = 1;
+		for (; at->number < pool->n_used; at->number++) {
+			uint32_t number = at->pool << CLASS_SHIFT | at->number;
+
+			if (!is_live(en, number))
+				continue;
+			entry_fill(en, number, out);
+			at->number++;
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* The number of a handle whose entry still lives, else 0. */
+static uint32_t handle_number(const struct ct_engine *en, struct ct_handle h)
+{
+	const struct pool *pool = &en->pools[(h.number >> CLASS_SHIFT) % N_CLASSES];
+	const struct entry *e;
+
+	if (h.number >> CLASS_SHIFT >= N_CLASSES || (h.number & PLACE_MASK) == 0 ||
+	    (h.number & PLACE_MASK) >= pool->n_used)
+		return 0;
+	e = entry_at(en, h.number);
+	return (e->flags & ENTRY_IN_USE) && e->generation == h.generation ? h.number : 0;
+}
+
+int ct_engine_entry(const struct ct_engine *en, struct ct_handle h, struct ct_entry *out)
+{
+	uint32_t number = handle_number(en, h);
+
+	if (!number)
+		return -ENOENT;
+	entry_fill(en, number, out);
+	return 0;
+}
+
+int ct_engine_find(const struct ct_engine *en, const struct ct_tuple *t, uint16_t zone,
+		   struct ct_handle *out, enum ct_dir *dir)
+{
+	struct probe pr;
+	uint32_t number;
+
+	probe_make(en, t, zone, &pr);
+	number = index_find(en, &pr);
+	if (!number || !is_live(en, number))
+		return -ENOENT;
+	*out = (struct ct_handle){ number, entry_at(en, number)->generation };
+	*dir = probe_dir(&pr, entry_at(en, number));
+	return 0;
+}
+
+int ct_engine_delete(struct ct_engine *en, struct ct_handle h)
+{
+	uint32_t number = handle_number(en, h);
+
+	if (!number || !(entry_at(en, number)->status & CT_STATUS_CONFIRMED))
+		return -ENOENT;
+	entry_kill(en, number, CT_END_REQUEST);
+	return 0;
+}

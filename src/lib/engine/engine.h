@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The engine's inside, shared by its files: one struct, and what each file offers the others.
+ *
+ *     pool.c    places for entries           key.c     one key for both directions, its hash
+ *     index.c   key to entry, exact          chain.c   key to entry, the kernel's buckets
+ *     expiry.c  who ends next, exact         gc.c      the kernel's collector, early drop
+ *     track.c   a packet's way in            confirm.c its way out
+ *     tcp.c udp.c icmp.c sctp.c gre.c generic.c        the trackers
+ */
+#ifndef CT_ENGINE_ENGINE_H
+#define CT_ENGINE_ENGINE_H
+
+#include "lib/engine/entry.h"
+
+/* What a tracker makes of a packet: the values of nf_conntrack_in()'s inner verdict. */
+enum judgement {
+	JUDGE_ACCEPT,
+	JUDGE_INVALID, /* -NF_ACCEPT */
+	JUDGE_REPEAT,  /* the entry was killed; look again */
+	JUDGE_DROP,
+	JUDGE_GONE, /* accepted, and the entry was killed */
+};
+
+/* A key on its way through a lookup. */
+struct probe {
+	struct key key;
+	uint8_t addr6[32]; /* low endpoint, high endpoint */
+	uint64_t hash;
+	bool is_high; /* the packet's sender is the high endpoint */
+	bool is_self; /* both endpoints are the same: the reply equals the original */
+};
+
+/* A packet at the moment its tracker runs. */
+struct visit {
+	struct ct_engine *en;
+	struct ct_packet *p;
+	struct entry *e;
+	uint32_t number;
+	enum ct_dir dir;
+};
+
+struct index;
+struct chains;
+struct expectations;
+
+struct ct_engine {
+	struct ct_engine_config cfg;
+	ct_time base, now;
+	uint64_t tick64; /* of now, since base */
+	ct_tick tick;	 /* its low half, in which deadlines are kept */
+	bool is_begun;
+	uint64_t count;
+	uint64_t key[2][2]; /* hash keys: table, fingerprint */
+	struct pool pools[N_CLASSES];
+	struct index *index;   /* exact fidelity */
+	struct chains *chains; /* kernel fidelity */
+	struct cold *cold;
+	uint32_t n_cold, max_cold, free_cold;
+	ct_tick tcp_timeout[16]; /* by enum ct_tcp_state */
+	ct_tick sctp_timeout[16];
+	bool wants_early_drop; /* a new entry was refused: the collector is to evict */
+	struct ct_engine_stats stats;
+};
+
+/* pool.c */
+void *engine_alloc(struct ct_engine *en, size_t size, size_t align);
+void engine_free(struct ct_engine *en, void *p, size_t size);
+void pool_init(struct pool *pool, uint8_t shift);
+void pool_fini(struct ct_engine *en, struct pool *pool);
+/* A zeroed entry of @class with all but its generation unset; 0 when memory is out. */
+uint32_t pool_take(struct ct_engine *en, enum entry_class class);
+void pool_give(struct ct_engine *en, uint32_t number);
+
+/* key.c */
+void probe_make(const struct ct_engine *en, const struct ct_tuple *t, uint16_t zone,
+		struct probe *out);
+void probe_prefetch(const struct ct_engine *en, const struct probe *pr);
+bool probe_matches(const struct ct_engine *en, const struct probe *pr, uint32_t number);
+enum ct_dir probe_dir(const struct probe *pr, const struct entry *e);
+void entry_probe(const struct ct_engine *en, uint32_t number, struct probe *out);
+void entry_tuple(const struct ct_engine *en, uint32_t number, enum ct_dir dir,
+		 struct ct_tuple *out);
+
+/* index.c */
+int index_new(struct ct_engine *en);
+void index_free(struct ct_engine *en);
+void index_prefetch(const struct index *ix, uint64_t hash);
+/* The first entry whose tag fits, to prefetch it; 0 when there is none. */
+uint32_t index_guess(const struct index *ix, uint64_t hash);
+uint32_t index_find(const struct ct_engine *en, const struct probe *pr);
+int index_insert(struct ct_engine *en, uint64_t hash, uint32_t number);
+void index_remove(struct ct_engine *en, uint64_t hash, uint32_t number);
+
+/* expiry.c */
+void expiry_set(struct ct_engine *en, uint32_t number, ct_tick deadline);
+void expiry_advance(struct ct_engine *en, ct_tick to);
+/* The tick at which something may end, as a distance from now; UINT32_MAX when never. */
+uint32_t expiry_distance(const struct ct_engine *en);
+
+/* engine.c */
+void engine_clock(struct ct_engine *en, ct_time now);
+void engine_tell(struct ct_engine *en, uint32_t number, unsigned events, enum ct_end end,
+		 ct_time at);
+void entry_fill(const struct ct_engine *en, uint32_t number, struct ct_entry *out);
+/* Takes a confirmed entry out of the table, tells its end and frees it: nf_ct_delete(). */
+void entry_kill(struct ct_engine *en, uint32_t number, enum ct_end end);
+/* nf_ct_refresh_acct() and nf_ct_acct_update() */
+void entry_refresh(const struct visit *v, ct_tick timeout);
+void entry_count(const struct visit *v);
+void entry_set_deadline(struct ct_engine *en, uint32_t number, ct_tick deadline);
+uint32_t table_find(struct ct_engine *en, const struct probe *pr);
+
+/* track.c */
+void track_in(struct ct_engine *en, struct ct_packet *p, const struct probe *ready);
+
+/* icmp.c: nf_conntrack_icmpv4_error() and its like. True when the packet's way ends there. */
+bool icmp_error(struct ct_engine *en, struct ct_packet *p);
+bool icmpv6_error(struct ct_engine *en, struct ct_packet *p);
+
+/* The trackers: struct nf_conntrack_l4proto. */
+struct ct_proto_ops {
+	const char *name;
+	enum judgement (*packet)(const struct visit *v);
+	/* May the collector evict it although it is assured? */
+	bool (*can_early_drop)(const struct entry *e);
+};
+#define TRACKER(proto, name) extern const struct ct_proto_ops name##_tracker;
+#include "lib/engine/tracker.def"
+#undef TRACKER
+extern const struct ct_proto_ops generic_tracker;
+const struct ct_proto_ops *tracker_of(uint8_t proto);
+
+static inline struct entry *entry_at(const struct ct_engine *en, uint32_t number)
+{
+	return pool_entry(en->pools, number);
+}
+
+static inline ct_tick ticks(uint32_t seconds)
+{
+	return seconds * ENGINE_HZ;
+}
+
+#endif

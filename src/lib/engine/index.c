@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * From key to entry, for exact fidelity: lines of 8 slots, each a 16-bit tag and an entry number.
+ *
+ * A lookup compares the 8 tags of one line at once and touches an entry only when a tag fits. A
+ * full line spills into the next; it counts what went past it, so that a search knows where to
+ * end. The array grows by steps: a larger one is filled beside it, two lines with each insertion.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include "lib/engine/engine.h"
+
+enum { SLOTS = 8, FIRST_LINES = 1024, MOVE_LINES = 2 };
+#define MAX_LINES (UINT32_C(1) << 30)
+
+struct line {
+	uint16_t tag[SLOTS]; /* 0: empty */
+	uint32_t number[SLOTS];
+	uint32_t n_past; /* entries whose way from home led past this line */
+	uint32_t unused[3];
+};
+_Static_assert(sizeof(struct line) == 64, "one line of cache");
+
+struct lines {
+	struct line *at;
+	uint32_t n;
+};
+
+struct index {
+	struct lines now, old; /* old: what is still to be moved from */
+	uint32_t n_moved;      /* lines of old done */
+	uint64_t n_entries;
+};
+
+/* A line is full enough at 6.4 of 8. */
+static uint32_t lines_for(uint64_t entries)
+{
+	uint64_t n = entries * 10 / 64 + 1;
+
+	return n > MAX_LINES ? MAX_LINES : (uint32_t)n;
+}
+
+static inline uint32_t home_of(uint64_t hash, uint32_t n)
+{
+	return (uint32_t)((hash >> 32) * n >> 32);
+}
+
+static inline uint16_t tag_of(uint64_t hash)
+{
+	uint16_t tag = (uint16_t)hash;
+
+	return tag ? tag : 1;
+}
+
+/* A bit for each slot whose tag is @tag. */
+static inline unsigned match(const struct line *l, uint16_t tag)
+{
+#if defined(__SSE2__)
+	__m128i have = _mm_load_si128((const __m128i *)(const void *)l->tag);
+	__m128i same = _mm_cmpeq_epi16(have, _mm_set1_epi16((short)tag));
+
+	return (unsigned)_mm_movemask_epi8(_mm_packs_epi16(same, _mm_setzero_si128()));
+#else
+	unsigned bits = 0;
+
+	for (unsigned i = 0; i < SLOTS; i++)
+		bits |= (unsigned)(l->tag[i] == tag) << i;
+	return bits;
+#endif
+}
+
+static int lines_new(struct ct_engine *en, uint32_t n, struct lines *out)
+{
+	struct line *at = engine_alloc(en, (size_t)n * sizeof(*at), 64);
+
+	if (!at)
+		return -1;
+	memset(at, 0, (size_t)n * sizeof(*at));
+	*out = (struct lines){ .at = at, .n = n };
+	return 0;
+}
+
+static void lines_free(struct ct_engine *en, struct lines *ls)
+{
+	engine_free(en, ls->at, (size_t)ls->n * sizeof(*ls->at));
+	*ls = (struct lines){ NULL, 0 };
+}
+
+int index_new(struct ct_engine *en)
+{
+	struct index *ix = engine_alloc(en, sizeof(*ix), 64);
+	uint32_t n = FIRST_LINES;
+
+	if (!ix)
+		return -1;
+	*ix = (struct index){ .n_moved = 0 };
+	if (en->cfg.max && lines_for(en->cfg.max) < n)
+		n = lines_for(en->cfg.max);
+	if (lines_new(en, n, &ix->now) < 0) {
+		engine_free(en, ix, sizeof(*ix));
+		return -1;
+	}
+	en->index = ix;
+	return 0;
+}
+
+void index_free(struct ct_engine *en)
+{
+	struct index *ix = en->index;
+
+	if (!ix)
+		return;
+	lines_free(en, &ix->now);
+	lines_free(en, &ix->old);
+	engine_free(en, ix, sizeof(*ix));
+	en->index = NULL;
+}
+
+void index_prefetch(const struct index *ix, uint64_t hash)
+{
+	__builtin_prefetch(&ix->now.at[home_of(hash, ix->now.n)]);
+}
+
+uint32_t index_guess(const struct index *ix, uint64_t hash)
+{
+	const struct line *l = &ix->now.at[home_of(hash, ix->now.n)];
+	unsigned bits = match(l, tag_of(hash));
+
+	return bits ? l->number[__builtin_ctz(bits)] : 0;
+}
+
+static inline uint32_t lines_find(const struct ct_engine *en, const struct lines *ls,
+				  const struct probe *pr)
+{
+	uint32_t i = home_of(pr->hash, ls->n);
+	uint16_t tag = tag_of(pr->hash);
+
+	for (;;) {
+		const struct line *l = &ls->at[i];
+
+		for (unsigned bits = match(l, tag); bits; bits &= bits - 1) {
+			uint32_t number = l->number[__builtin_ctz(bits)];
+
+			if (probe_matches(en, pr, number))
+				return number;
+		}
+		if (l->n_past == 0)
+			return 0;
+		i = i + 1 == ls->n ? 0 : i + 1;
+	}
+}
+
+uint32_t index_find(const struct ct_engine *en, const struct probe *pr)
+{
+	const struct index *ix = en->index;
+	uint32_t number = lines_find(en, &ix->now, pr);
+
+	if (!number && ix->old.at)
+		number = lines_find(en, &ix->old, pr);
+	return number;
+}
+
+static void lines_put(struct lines *ls, uint64_t hash, uint32_t number)
+{
+	uint32_t i = home_of(hash, ls->n);
+
+	for (;;) {
+		struct line *l = &ls->at[i];
+		unsigned empty = match(l, 0);
+
+		if (empty) {
+			unsigned slot = (unsigned)__builtin_ctz(empty);
+
+			l->tag[slot] = tag_of(hash);
+			l->number[slot] = number;
+			return;
+		}
+		l->n_past++;
+		i = i + 1 == ls->n ? 0 : i + 1;
+	}
+}
+
+/* Takes an entry out and the marks of its way with it. True when it was there. */
+static bool lines_drop(struct lines *ls, uint64_t hash, uint32_t number)
+{
+	uint32_t home = home_of(hash, ls->n), i = home;
+	uint16_t tag = tag_of(hash);
+
+	for (;;) {
+		struct line *l = &ls->at[i];
+
+		for (unsigned bits = match(l, tag); bits; bits &= bits - 1) {
+			unsigned slot = (unsigned)__builtin_ctz(bits);
+
+			if (l->number[slot] != number)
+				continue;
+			l->tag[slot] = 0;
+			for (; home != i; home = home + 1 == ls->n ? 0 : home + 1)
+				ls->at[home].n_past--;
+			return true;
+		}
+		if (l->n_past == 0)
+			return false;
+		i = i + 1 == ls->n ? 0 : i + 1;
+	}
+}
+
+static void move_line(struct ct_engine *en, struct index *ix, uint32_t i)
+{
+	struct line *l = &ix->old.at[i];
+
+	for (unsigned slot = 0; slot < SLOTS; slot++) {
+		struct probe pr;
+
+		if (!l->tag[slot])
+			continue;
+		entry_probe(en, l->number[slot], &pr);
+		lines_put(&ix->now, pr.hash, l->number[slot]);
+		(void)lines_drop(&ix->old, pr.hash, l->number[slot]);
+	}
+}
+
+static void move_some(struct ct_engine *en, struct index *ix, uint32_t n)
+{
+	while (ix->old.at && n--) {
+		if (ix->n_moved < ix->old.n)
+			move_line(en, ix, ix->n_moved++);
+		if (ix->n_moved == ix->old.n)
+			lines_free(en, &ix->old);
+	}
+}
+
+/* Begins a larger array when this one is full for its size; the limit decides the last step, so
+ * that a full table is as dense as it may be. */
+static int grow(struct ct_engine *en, struct index *ix)
+{
+	uint32_t wanted = lines_for(ix->n_entries + 1), most, n;
+	struct lines more;
+
+	if (wanted <= ix->now.n)
+		return 0;
+	move_some(en, ix, UINT32_MAX);
+	n = ix->now.n >= MAX_LINES / 2 ? MAX_LINES : ix->now.n * 2;
+	most = en->cfg.max ? lines_for(en->cfg.max) : n;
+	if (n > most && most >= wanted)
+		n = most;
+	/* A table a little beyond its step can do without for a while, down to one free slot. */
+	if (lines_new(en, n, &more) < 0)
+		return ix->n_entries + 1 < (uint64_t)ix->now.n * (SLOTS - 1) ? 0 : -1;
+	ix->old = ix->now;
+	ix->now = more;
+	ix->n_moved = 0;
+	return 0;
+}
+
+int index_insert(struct ct_engine *en, uint64_t hash, uint32_t number)
+{
+	struct index *ix = en->index;
+
+	if (grow(en, ix) < 0)
+		return -1;
+	move_some(en, ix, MOVE_LINES);
+	lines_put(&ix->now, hash, number);
+	ix->n_entries++;
+	return 0;
+}
+
+void index_remove(struct ct_engine *en, uint64_t hash, uint32_t number)
+{
+	struct index *ix = en->index;
+
+	if (!lines_drop(&ix->now, hash, number) && ix->old.at)
+		(void)lines_drop(&ix->old, hash, number);
+	ix->n_entries--;
+}

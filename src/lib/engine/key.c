@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * One key for both directions of a connection, its keyed hash, and the way back to tuples.
+ *
+ * The endpoint (address, part) that sorts lower comes first; of ICMP, the one that asks. So a
+ * packet of either direction makes the same key, and one place in the index serves both. The hash
+ * is SipHash-1-3 under the engine's secret seed: without it, nobody can aim at a bucket.
+ */
+#include <string.h>
+
+#include "lib/engine/engine.h"
+#include "lib/packet/wire.h"
+
+static inline uint64_t rotate(uint64_t v, int bits)
+{
+	return v << bits | v >> (64 - bits);
+}
+
+struct sip {
+	uint64_t a, b, c, d;
+};
+
+static inline void sip_round(struct sip *s)
+{
+	s->a += s->b;
+	s->c += s->d;
+	s->b = rotate(s->b, 13) ^ s->a;
+	s->d = rotate(s->d, 16) ^ s->c;
+	s->a = rotate(s->a, 32) + s->d;
+	s->c += s->b;
+	s->d = rotate(s->d, 21) ^ s->a;
+	s->b = rotate(s->b, 17) ^ s->c;
+	s->c = rotate(s->c, 32);
+}
+
+/* SipHash-1-3 of @n whole words. */
+static inline uint64_t sip_words(const uint64_t key[2], const uint64_t *words, unsigned n)
+{
+	struct sip s = { key[0] ^ UINT64_C(0x736f6d6570736575),
+			 key[1] ^ UINT64_C(0x646f72616e646f6d),
+			 key[0] ^ UINT64_C(0x6c7967656e657261),
+			 key[1] ^ UINT64_C(0x7465646279746573) };
+	uint64_t last = (uint64_t)n * 8 << 56;
+
+	for (unsigned i = 0; i < n; i++) {
+		s.d ^= words[i];
+		sip_round(&s);
+		s.a ^= words[i];
+	}
+	s.d ^= last;
+	sip_round(&s);
+	s.a ^= last;
+	s.c ^= 0xff;
+	sip_round(&s);
+	sip_round(&s);
+	sip_round(&s);
+	return s.a ^ s.b ^ s.c ^ s.d;
+}
+
+static void probe_hash(const struct ct_engine *en, struct probe *pr)
+{
+	uint64_t words[4];
+
+	if (pr->key.is_ipv6) {
+		memcpy(words, pr->addr6, 32);
+		pr->key.addr.fingerprint = sip_words(en->key[1], words, 4);
+	}
+	memcpy(words, &pr->key, 16);
+	pr->hash = sip_words(en->key[0], words, 2);
+}
+
+static bool is_icmp(uint8_t proto)
+{
+	return proto == PROTO_ICMP || proto == PROTO_ICMPV6;
+}
+
+/* ICMP's key has the type of the request; a type that has no answer counts as a request. */
+static bool icmp_order(struct probe *pr, const struct ct_tuple *t)
+{
+	uint8_t type = ct_tuple_icmp_type(t);
+	bool is_answer = t->proto == PROTO_ICMP
+				 ? type == 0 || type == 14 || type == 16 || type == 18
+				 : type == 129 || type == 140;
+	struct ct_tuple other;
+
+	pr->key.low_part = t->src_part;
+	pr->key.high_part = t->dst_part;
+	if (is_answer && ct_tuple_invert(&other, t) == 0)
+		pr->key.high_part = other.dst_part;
+	return is_answer;
+}
+
+static bool port_order(struct probe *pr, const struct ct_tuple *t, int addr_order)
+{
+	bool is_high = addr_order > 0 || (addr_order == 0 && t->src_part > t->dst_part);
+
+	pr->is_self = addr_order == 0 && t->src_part == t->dst_part;
+	pr->key.low_part = is_high ? t->dst_part : t->src_part;
+	pr->key.high_part = is_high ? t->src_part : t->dst_part;
+	return is_high;
+}
+
+void probe_make(const struct ct_engine *en, const struct ct_tuple *t, uint16_t zone,
+		struct probe *out)
+{
+	bool is_ipv6 = t->family == CT_FAMILY_IPV6;
+	int order;
+
+	memset(&out->key, 0, sizeof(out->key));
+	out->key.proto = t->proto;
+	out->key.is_ipv6 = is_ipv6;
+	out->key.zone = zone;
+	out->is_self = false;
+	if (is_ipv6)
+		order = memcmp(&t->src, &t->dst, 16);
+	else
+		order = (t->src.ip4 > t->dst.ip4) - (t->src.ip4 < t->dst.ip4);
+	out->is_high = is_icmp(t->proto) ? icmp_order(out, t) : port_order(out, t, order);
+	if (is_ipv6) {
+		memcpy(out->addr6, out->is_high ? &t->dst : &t->src, 16);
+		memcpy(out->addr6 + 16, out->is_high ? &t->src : &t->dst, 16);
+	} else {
+		out->key.addr.ip4.low = out->is_high ? t->dst.ip4 : t->src.ip4;
+		out->key.addr.ip4.high = out->is_high ? t->src.ip4 : t->dst.ip4;
+	}
+	probe_hash(en, out);
+}
+
+bool probe_matches(const struct ct_engine *en, const struct probe *pr, uint32_t number)
+{
+	const struct entry *e = entry_at(en, number);
+
+	if (memcmp(&e->key, &pr->key, sizeof(e->key)) != 0)
+		return false;
+	return !e->key.is_ipv6 || memcmp(entry_addr6(en->pools, number), pr->addr6, 32) == 0;
+}
+
+/* When both tuples are equal, the kernel finds the one it inserted last: the reply. */
+enum ct_dir probe_dir(const struct probe *pr, const struct entry *e)
+{
+	bool is_orig_high = e->flags & ENTRY_ORIG_HIGH;
+
+	if (pr->is_self)
+		return CT_DIR_REPLY;
+	return pr->is_high == is_orig_high ? CT_DIR_ORIG : CT_DIR_REPLY;
+}
+
+void entry_probe(const struct ct_engine *en, uint32_t number, struct probe *out)
+{
+	const struct entry *e = entry_at(en, number);
+
+	out->key = e->key;
+	out->is_high = e->flags & ENTRY_ORIG_HIGH;
+	out->is_self = false;
+	if (e->key.is_ipv6)
+		memcpy(out->addr6, entry_addr6(en->pools, number), 32);
+	probe_hash(en, out);
+}
+
+void entry_tuple(const struct ct_engine *en, uint32_t number, enum ct_dir dir, struct ct_tuple *out)
+{
+	const struct entry *e = entry_at(en, number);
+	bool is_high = e->flags & ENTRY_ORIG_HIGH;
+	struct ct_tuple t = { .proto = e->key.proto,
+			      .family = e->key.is_ipv6 ? CT_FAMILY_IPV6 : CT_FAMILY_IPV4,
+			      .src_part = e->key.low_part,
+			      .dst_part = e->key.high_part };
+
+	if (e->key.is_ipv6) {
+		memcpy(&t.src, entry_addr6(en->pools, number), 16);
+		memcpy(&t.dst, entry_addr6(en->pools, number) + 16, 16);
+	} else {
+		t.src.ip4 = e->key.addr.ip4.low;
+		t.dst.ip4 = e->key.addr.ip4.high;
+	}
+	/* An entry of ICMP always begins with a request, and no tuple in the table lacks an
+	 * inverse. */
+	if (is_high != (dir == CT_DIR_REPLY))
+		(void)ct_tuple_invert(&t, &t);
+	*out = t;
+}

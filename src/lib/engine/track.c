@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * A packet's way through the tracker. Answers to Linux 6.18, net/netfilter/nf_conntrack_core.c:
+ * nf_conntrack_in(), resolve_normal_ct(), init_conntrack(), __nf_conntrack_confirm().
+ */
+#include <string.h>
+
+#include "lib/engine/engine.h"
+#include "lib/packet/wire.h"
+
+enum { BURST_LEN = 32 };
+
+const struct ct_proto_ops *tracker_of(uint8_t proto)
+{
+	switch (proto) {
+#define TRACKER(number, name)                                                                      \
+	case number:                                                                               \
+		return &name##_tracker;
+#include "lib/engine/tracker.def"
+#undef TRACKER
+	default:
+		return &generic_tracker;
+	}
+}
+
+static void set_invalid(struct ct_engine *en, struct ct_packet *p, const char *why)
+{
+	en->stats.invalid++;
+	p->info = CT_INFO_INVALID;
+	p->entry = (struct ct_handle){ 0, 0 };
+	if (!p->why)
+		p->why = why;
+}
+
+static void set_dropped(struct ct_engine *en, struct ct_packet *p, const char *why)
+{
+	en->stats.drop++;
+	p->info = CT_INFO_INVALID;
+	p->entry = (struct ct_handle){ 0, 0 };
+	p->verdict = CT_DROP;
+	p->why = why;
+}
+
+static enum entry_class class_for(const struct probe *pr)
+{
+	if (pr->key.proto == PROTO_TCP)
+		return pr->key.is_ipv6 ? CLASS_TCP6 : CLASS_TCP;
+	return pr->key.is_ipv6 ? CLASS_SMALL6 : CLASS_SMALL;
+}
+
+/* The side array of a chunk, made when its first entry wants it. */
+static void add_acct(struct ct_engine *en, uint32_t number, struct entry *e)
+{
+	struct chunk *c = pool_chunk(en->pools, number);
+
+	if (!c->acct)
+		c->acct = engine_alloc(en, CHUNK_LEN * sizeof(*c->acct), 64);
+	if (!c->acct)
+		return;
+	c->acct[number & CHUNK_MASK] = (struct acct){ { 0 }, { 0 } };
+	e->flags |= ENTRY_HAS_ACCT;
+}
+
+static void add_stamp(struct ct_engine *en, uint32_t number, struct entry *e)
+{
+	struct chunk *c = pool_chunk(en->pools, number);
+
+	if (!c->stamp)
+		c->stamp = engine_alloc(en, CHUNK_LEN * sizeof(*c->stamp), 64);
+	if (c->stamp)
+		e->flags |= ENTRY_HAS_STAMP;
+}
+
+/* init_conntrack(): counted from here on, found only after confirm. 0 when there is no room. */
+static uint32_t begin_entry(struct ct_engine *en, const struct probe *pr)
+{
+	uint32_t number;
+	struct entry *e;
+
+	if (en->cfg.max && en->count >= en->cfg.max)
+		return 0;
+	number = pool_take(en, class_for(pr));
+	if (!number)
+		return 0;
+	e = entry_at(en, number);
+	e->key = pr->key;
+	if (pr->is_high)
+		e->flags |= ENTRY_ORIG_HIGH;
+	if (pr->key.is_ipv6)
+		memcpy(entry_addr6(en->pools, number), pr->addr6, 32);
+	if (en->cfg.settings.acct)
+		add_acct(en, number, e);
+	if (en->cfg.settings.timestamp)
+		add_stamp(en, number, e);
+	en->count++;
+	if (en->count > en->stats.peak)
+		en->stats.peak = en->count;
+	return number;
+}
+
+static void forget_entry(struct ct_engine *en, uint32_t number)
+{
+	pool_give(en, number);
+	en->count--;
+}
+
+static enum ct_info info_of(const struct entry *e, enum ct_dir dir)
+{
+	if (dir == CT_DIR_REPLY)
+		return CT_INFO_ESTABLISHED_REPLY;
+	if (e->status & CT_STATUS_SEEN_REPLY)
+		return CT_INFO_ESTABLISHED;
+	return e->status & CT_STATUS_EXPECTED ? CT_INFO_RELATED : CT_INFO_NEW;
+}
+
+/* resolve_normal_ct(): finds or begins the entry. False when the packet's way ends here. */
+static bool resolve(struct ct_engine *en, struct ct_packet *p, const struct probe *pr,
+		    struct visit *v)
+{
+	struct ct_tuple t, other;
+
+	v->number = table_find(en, pr);
+	if (v->number) {
+		v->e = entry_at(en, v->number);
+		v->dir = probe_dir(pr, v->e);
+	} else {
+		if (p->proto == PROTO_ICMP || p->proto == PROTO_ICMPV6) {
+			(void)ct_packet_tuple(p, &t);
+			if (ct_tuple_invert(&other, &t) < 0) {
+				set_invalid(en, p, "icmp: type has no answer");
+				return false;
+			}
+		}
+		v->number = begin_entry(en, pr);
+		if (!v->number) {
+			set_dropped(en, p, "table full");
+			return false;
+		}
+		v->e = entry_at(en, v->number);
+		v->dir = CT_DIR_ORIG;
+	}
+	p->info = (uint8_t)info_of(v->e, v->dir);
+	p->entry = (struct ct_handle){ v->number, v->e->generation };
+	return true;
+}
+
+/* The second half of nf_conntrack_in(), after the tracker has judged. False: look up again. */
+static bool conclude(const struct visit *v, enum judgement j)
+{
+	struct ct_engine *en = v->en;
+	struct ct_packet *p = v->p;
+
+	switch (j) {
+	case JUDGE_ACCEPT:
+		if (p->info == CT_INFO_ESTABLISHED_REPLY &&
+		    !(v->e->status & CT_STATUS_SEEN_REPLY)) {
+			v->e->status |= CT_STATUS_SEEN_REPLY;
+			p->events |= CT_EVENT_REPLY;
+		}
+		return true;
+	case JUDGE_GONE:
+		p->events = 0;
+		return true;
+	case JUDGE_REPEAT:
+		return false;
+	case JUDGE_INVALID:
+		if (!(v->e->status & CT_STATUS_CONFIRMED))
+			forget_entry(en, v->number);
+		p->events = 0;
+		set_invalid(en, p, NULL);
+		return true;
+	case JUDGE_DROP:
+		if (!(v->e->status & CT_STATUS_CONFIRMED))
+			forget_entry(en, v->number);
+		p->events = 0;
+		en->stats.invalid++;
+		set_dropped(en, p, "tuple is being reopened elsewhere");
+		return true;
+	}
+	return true;
+}
+
+static void track(struct ct_engine *en, struct ct_packet *p, const struct probe *pr)
+{
+	struct visit v = { .en = en, .p = p };
+
+	do {
+		if (!resolve(en, p, pr, &v))
+			return;
+	} while (!conclude(&v, tracker_of(p->proto)->packet(&v)));
+}
+
+/* Readies a packet for its lookup. False when it has none: its info is then final. */
+static bool prepare(struct ct_engine *en, struct ct_packet *p, struct probe *pr)
+{
+	struct ct_tuple t;
+
+	if (ct_packet_tuple(p, &t) < 0) {
+		set_invalid(en, p, "too short for a tuple");
+		return false;
+	}
+	probe_make(en, &t, p->zone, pr);
+	return true;
+}
+
+/* The first steps of nf_conntrack_in(), which need no table. False: the way ends here. */
+static bool enter(struct ct_engine *en, struct ct_packet *p)
+{
+	p->verdict = CT_ACCEPT;
+	p->events = 0;
+	p->why = NULL;
+	p->entry = (struct ct_handle){ 0, 0 };
+	p->info = CT_INFO_UNTRACKED;
+	if (p->flags & CT_PACKET_UNTRACKED)
+		return false;
+	if (ct_packet_parse(p) < 0) {
+		set_invalid(en, p, "no layer 4 header");
+		return false;
+	}
+	return true;
+}
+
+static bool is_icmp_error(struct ct_engine *en, struct ct_packet *p)
+{
+	if (p->proto == PROTO_ICMP && p->family == CT_FAMILY_IPV4)
+		return icmp_error(en, p);
+	if (p->proto == PROTO_ICMPV6 && p->family == CT_FAMILY_IPV6)
+		return icmpv6_error(en, p);
+	return false;
+}
+
+/* Everything behind enter(), for one packet. */
+static void track_alone(struct ct_engine *en, struct ct_packet *p)
+{
+	struct probe pr;
+
+	if (is_icmp_error(en, p) || !prepare(en, p, &pr))
+		return;
+	track(en, p, &pr);
+}
+
+void ct_engine_in(struct ct_engine *en, struct ct_packet *p, ct_time now)
+{
+	engine_clock(en, now);
+	if (enter(en, p))
+		track_alone(en, p);
+}
+
+void ct_engine_release(struct ct_engine *en, struct ct_packet *p)
+{
+	const struct entry *e;
+
+	if (!p->entry.number)
+		return;
+	e = entry_at(en, p->entry.number);
+	if (e->generation == p->entry.generation && !(e->status & CT_STATUS_CONFIRMED))
+		forget_entry(en, p->entry.number);
+	p->entry = (struct ct_handle){ 0, 0 };
+}
+
+static void refuse_insertion(struct ct_engine *en, struct ct_packet *p, const char *why)
+{
+	en->stats.insert_failed++;
+	ct_engine_release(en, p);
+	p->verdict = CT_DROP;
+	p->why = why;
+}
+
+/* __nf_conntrack_confirm() for a new entry. */
+static void insert(struct ct_engine *en, struct ct_packet *p, struct entry *e)
+{
+	uint32_t number = p->entry.number;
+	unsigned events = p->events | CT_EVENT_NEW;
+	struct probe pr;
+
+	entry_probe(en, number, &pr);
+	if (table_find(en, &pr)) {
+		en->stats.drop++;
+		refuse_insertion(en, p, "another entry has this tuple");
+		return;
+	}
+	if (index_insert(en, pr.hash, number) < 0) {
+		refuse_insertion(en, p, "no memory for the table");
+		return;
+	}
+	e->status |= CT_STATUS_CONFIRMED;
+	if (e->flags & ENTRY_HAS_STAMP)
+		pool_chunk(en->pools, number)->stamp[number & CHUNK_MASK] = en->now;
+	entry_set_deadline(en, number, en->tick + e->deadline);
+	en->stats.created++;
+	if (e->status & CT_STATUS_EXPECTED)
+		events |= CT_EVENT_RELATED;
+	engine_tell(en, number, events, CT_END_NONE, en->now);
+}
+
+static void leave(struct ct_engine *en, struct ct_packet *p)
+{
+	struct entry *e;
+
+	if (!p->entry.number || p->verdict != CT_ACCEPT)
+		return;
+	e = entry_at(en, p->entry.number);
+	if (e->generation != p->entry.generation)
+		return;
+	if (!(e->status & CT_STATUS_CONFIRMED)) {
+		if (ct_info_dir(p->info) == CT_DIR_ORIG)
+			insert(en, p, e);
+	} else if (p->events) {
+		engine_tell(en, p->entry.number, p->events, CT_END_NONE, en->now);
+	}
+	p->events = 0;
+}
+
+void ct_engine_confirm(struct ct_engine *en, struct ct_packet *p, ct_time now)
+{
+	engine_clock(en, now);
+	leave(en, p);
+}
+
+/* One burst: all hashes, then all lines of the index, then all entries, so that each wait for
+ * memory is shared; then the packets in their order. What a packet changes is looked up again,
+ * never remembered, so two packets of one flow are as good as two bursts. */
+static void burst(struct ct_engine *en, struct ct_packet *p[], unsigned n)
+{
+	struct probe pr[BURST_LEN];
+	enum { DONE, ALONE, READY } way[BURST_LEN];
+
+	for (unsigned i = 0; i < n; i++) {
+		way[i] = DONE;
+		if (!enter(en, p[i]))
+			continue;
+		way[i] = ALONE;
+		if (p[i]->proto == PROTO_ICMP || p[i]->proto == PROTO_ICMPV6)
+			continue;
+		way[i] = DONE;
+		if (!prepare(en, p[i], &pr[i]))
+			continue;
+		way[i] = READY;
+		index_prefetch(en->index, pr[i].hash);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		const struct entry *e;
+		uint32_t number = way[i] == READY ? index_guess(en->index, pr[i].hash) : 0;
+
+		if (!number)
+			continue;
+		e = entry_at(en, number);
+		__builtin_prefetch(e, 1);
+		if (p[i]->proto == PROTO_TCP)
+			__builtin_prefetch(e + 1, 1);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (way[i] == READY)
+			track(en, p[i], &pr[i]);
+		else if (way[i] == ALONE)
+			track_alone(en, p[i]);
+		leave(en, p[i]);
+	}
+}
+
+void ct_engine_burst(struct ct_engine *en, struct ct_packet *p[], unsigned n, ct_time now)
+{
+	engine_clock(en, now);
+	for (unsigned i = 0; i < n; i += BURST_LEN)
+		burst(en, p + i, n - i < BURST_LEN ? n - i : BURST_LEN);
+}
