@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * conntune replay: what the kernel's tracker would have made of captured packets.
+ */
+#include "app/cmd/replay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/base/number.h"
+#include "ops/capture/merge.h"
+
+enum { BURST = 32, PAD_SIZE = 65536, GRAIN_NS = 4000000 };
+
+enum replay_key {
+	KEY_TABLE = 1,
+	KEY_PACKETS,
+	KEY_OUT,
+	KEY_SET,
+	KEY_SETTINGS,
+	KEY_MAX,
+	KEY_BUCKETS,
+	KEY_LOCAL,
+	KEY_FIX_CHECKSUMS,
+	KEY_PAD,
+};
+
+static const struct option_spec replay_specs[] = {
+	{ "table", 't', NULL, KEY_TABLE, "print the table at the end, as /proc shows it" },
+	{ "packets", 'p', NULL, KEY_PACKETS, "print a line for each packet, with tabs" },
+	{ "out", 'o', "DIR", KEY_OUT, "write table.txt, packets.tsv and stats.json there" },
+	{ "set", 's', "KEY=VALUE", KEY_SET, "a sysctl of net.netfilter.nf_conntrack_*" },
+	{ "settings", 0, "FILE", KEY_SETTINGS, "many of them, in the form of sysctl.conf" },
+	{ "max", 0, "N", KEY_MAX, "nf_conntrack_max; 0 for no limit (default 262144)" },
+	{ "buckets", 0, "N", KEY_BUCKETS, "nf_conntrack_buckets (default 262144)" },
+	{ "local", 0, "ADDR[,...]", KEY_LOCAL, "addresses of the host itself; else a router" },
+	{ "fix-checksums", 0, NULL, KEY_FIX_CHECKSUMS, "take every checksum for right" },
+	{ "pad", 0, NULL, KEY_PAD, "fill packets cut by the snap length with zeroes" },
+	{ NULL, 0, NULL, 0, NULL },
+};
+
+struct replay_state {
+	struct replay_options o;
+	bool is_begun;
+};
+
+static int set_sysctl(struct replay_options *o, const char *key, size_t key_len, const char *value,
+		      size_t value_len, struct ct_err *err)
+{
+	uint32_t *at, highest;
+	uint64_t v;
+
+	if (ct_engine_setting_find(&o->engine.settings, key, key_len, &at, &highest) < 0)
+		return ct_err_set(err, -ENOENT, "no setting '%.*s' of the tracker", (int)key_len,
+				  key);
+	if (ct_number_u64(value, value_len, highest, &v) < 0)
+		return ct_err_set(err, -EINVAL, "%.*s takes 0 to %u, not '%.*s'", (int)key_len, key,
+				  highest, (int)value_len, value);
+	*at = (uint32_t)v;
+	return 0;
+}
+
+static int option_set(struct replay_options *o, const char *text, struct ct_err *err)
+{
+	const char *equals = strchr(text, '=');
+
+	if (!equals)
+		return ct_err_set(err, -EINVAL, "--set takes KEY=VALUE, not '%s'", text);
+	return set_sysctl(o, text, (size_t)(equals - text), equals + 1, strlen(equals + 1), err) < 0
+		       ? -EINVAL
+		       : 0;
+}
+
+static const char *trim(const char *s, size_t *len)
+{
+	while (*len > 0 && strchr(" \t\r\n", *s)) {
+		s++;
+		(*len)--;
+	}
+	while (*len > 0 && strchr(" \t\r\n", s[*len - 1]))
+		(*len)--;
+	return s;
+}
+
+/* One line of sysctl.conf; what is not the tracker's is passed over. */
+static int read_setting(struct replay_options *o, const char *line, struct ct_err *err)
+{
+	size_t len = strcspn(line, "\n"), key_len, value_len;
+	const char *key = trim(line, &len), *equals = memchr(key, '=', len), *value;
+
+	if (len == 0 || *key == '#' || *key == ';' || !equals)
+		return 0;
+	if (*key == '-') {
+		key++;
+		len--;
+	}
+	key_len = (size_t)(equals - key);
+	value_len = len - key_len - 1;
+	key = trim(key, &key_len);
+	value = trim(equals + 1, &value_len);
+	if (!memmem(key, key_len, "nf_conntrack_", 13))
+		return 0;
+	if (set_sysctl(o, key, key_len, value, value_len, err) == -EINVAL)
+		return -EINVAL;
+	return 0;
+}
+
+static int option_settings(struct replay_options *o, const char *path, struct ct_err *err)
+{
+	FILE *f = fopen(path, "re");
+	char line[4096];
+	unsigned number = 0;
+	int r = 0;
+
+	if (!f)
+		return ct_err_set(err, -EINVAL, "%s: %s", path, strerror(errno));
+	while (r == 0 && fgets(line, sizeof(line), f)) {
+		number++;
+		r = read_setting(o, line, err);
+	}
+	(void)fclose(f);
+	return r < 0 ? ct_err_wrap(err, r, "%s:%u", path, number) : 0;
+}
+
+static int option_local(struct replay_options *o, const char *text, struct ct_err *err)
+{
+	while (*text) {
+		size_t len = strcspn(text, ",");
+
+		if (o->n_local == REPLAY_MAX_LOCAL)
+			return ct_err_set(err, -EINVAL, "--local takes at most %d addresses",
+					  REPLAY_MAX_LOCAL);
+		if (ct_addr_parse(text, len, &o->local[o->n_local], &o->local_family[o->n_local]) <
+		    0)
+			return ct_err_set(err, -EINVAL, "'%.*s' is no address", (int)len, text);
+		o->n_local++;
+		text += len + (text[len] == ',');
+	}
+	return 0;
+}
+
+static int option_number(const char *name, const char *text, uint32_t *out, struct ct_err *err)
+{
+	uint64_t v;
+
+	if (ct_number_u64(text, strlen(text), INT32_MAX, &v) < 0)
+		return ct_err_set(err, -EINVAL, "--%s takes a number, not '%s'", name, text);
+	*out = (uint32_t)v;
+	return 0;
+}
+
+static void begin(struct replay_state *s)
+{
+	if (s->is_begun)
+		return;
+	s->is_begun = true;
+	ct_engine_config_default(&s->o.engine);
+}
+
+static int replay_option(void *state, int key, const char *value, struct ct_err *err)
+{
+	struct replay_state *s = state;
+
+	begin(s);
+	switch ((enum replay_key)key) {
+	case KEY_TABLE:
+		s->o.wants_table = true;
+		return 0;
+	case KEY_PACKETS:
+		s->o.wants_packets = true;
+		return 0;
+	case KEY_OUT:
+		s->o.out = value;
+		return 0;
+	case KEY_SET:
+		return option_set(&s->o, value, err);
+	case KEY_SETTINGS:
+		return option_settings(&s->o, value, err);
+	case KEY_MAX:
+		return option_number("max", value, &s->o.engine.max, err);
+	case KEY_BUCKETS:
+		return option_number("buckets", value, &s->o.engine.buckets, err);
+	case KEY_LOCAL:
+		return option_local(&s->o, value, err);
+	case KEY_FIX_CHECKSUMS:
+		s->o.fixes_checksums = true;
+		return 0;
+	case KEY_PAD:
+		s->o.pads = true;
+		return 0;
+	}
+	return 0;
+}
+
+static void skip_frame(struct replay *r, const char *why)
+{
+	for (size_t i = 0; i < REPLAY_MAX_SKIPPED; i++) {
+		if (!r->skipped[i].why)
+			r->skipped[i].why = why;
+		if (r->skipped[i].why == why) {
+			r->skipped[i].n++;
+			return;
+		}
+	}
+}
+
+/* A packet cut by the snap length, filled up in @room. */
+static void pad_packet(struct ct_packet *p, uint8_t *room)
+{
+	uint32_t total = p->data[0] >> 4 == 4 ? (uint32_t)p->data[2] << 8 | p->data[3]
+					      : 40 + ((uint32_t)p->data[4] << 8 | p->data[5]);
+
+	if (total <= p->size || total > PAD_SIZE)
+		return;
+	memcpy(room, p->data, p->size);
+	memset(room + p->size, 0, total - p->size);
+	p->data = room;
+	p->size = total;
+}
+
+/* Makes a packet of a frame. 1, 0 when there is none in it, -EBADMSG when IP refuses it. */
+static int make_packet(struct replay *r, const struct frame *f, struct ct_packet *p, uint8_t *room)
+{
+	const uint8_t *data;
+	uint32_t size;
+	const char *why = frame_ip(f, &data, &size);
+
+	if (!why && size < 20)
+		why = "shorter than an IP header";
+	if (why) {
+		skip_frame(r, why);
+		return 0;
+	}
+	ct_packet_init(p, data, size);
+	p->flags = CT_PACKET_OFFLOAD;
+	if (r->o->fixes_checksums)
+		p->flags |= CT_PACKET_CHECKSUM_OK;
+	if (r->o->pads)
+		pad_packet(p, room);
+	return ct_packet_receive(p) < 0 ? -EBADMSG : 1;
+}
+
+/* A packet that the host itself sends meets the tracker at OUTPUT. */
+static void set_hook(const struct replay *r, struct ct_packet *p)
+{
+	const struct replay_options *o = r->o;
+
+	for (unsigned i = 0; i < o->n_local; i++) {
+		bool is_v6 = o->local_family[i] == CT_FAMILY_IPV6;
+
+		if ((p->data[0] >> 4 == 6) != is_v6)
+			continue;
+		if (memcmp(p->data + (is_v6 ? 8 : 12), &o->local[i], is_v6 ? 16 : 4) == 0)
+			p->hook = CT_HOOK_OUTPUT;
+	}
+}
+
+static void count_packet(struct replay *r, const struct ct_packet *p)
+{
+	r->by_info[p->info]++;
+	r->n_dropped += p->verdict == CT_DROP;
+}
+
+static void note_time(struct replay *r, ct_time at)
+{
+	if (r->n_packets++ == 0)
+		r->first = r->last = at;
+	if (at > r->last)
+		r->last = at;
+}
+
+/* One by one, because each is to be told of. */
+static void feed_traced(struct replay *r, const struct frame *f, uint8_t *room)
+{
+	struct ct_packet p;
+	int kind = make_packet(r, f, &p, room);
+
+	if (kind == 0)
+		return;
+	note_time(r, f->at);
+	if (kind < 0) {
+		r->n_refused++;
+		ct_engine_advance(r->en, r->last);
+	} else {
+		set_hook(r, &p);
+		ct_engine_in(r->en, &p, r->last);
+		ct_engine_confirm(r->en, &p, r->last);
+		count_packet(r, &p);
+	}
+	replay_trace(r, &p, f->number, r->last, kind < 0);
+}
+
+/* What is collected for one call of the engine: packets within one tick of its clock. */
+struct burst {
+	struct ct_packet packets[BURST];
+	struct ct_packet *list[BURST];
+	unsigned n;
+	ct_time at;
+};
+
+static void flush(struct replay *r, struct burst *b)
+{
+	if (b->n == 0)
+		return;
+	ct_engine_burst(r->en, b->list, b->n, b->at);
+	for (unsigned i = 0; i < b->n; i++)
+		count_packet(r, b->list[i]);
+	b->n = 0;
+}
+
+static void feed_burst(struct replay *r, struct burst *b, const struct frame *f, uint8_t *room)
+{
+	struct ct_packet *p = &b->packets[b->n];
+	int kind = make_packet(r, f, p, room + (size_t)b->n * PAD_SIZE);
+
+	if (kind == 0)
+		return;
+	note_time(r, f->at);
+	if (kind < 0) {
+		r->n_refused++;
+		return;
+	}
+	set_hook(r, p);
+	if (b->n > 0 && (r->last - r->first) / GRAIN_NS != (b->at - r->first) / GRAIN_NS) {
+		struct ct_packet kept = *p;
+		uint8_t *from = room + (size_t)b->n * PAD_SIZE;
+
+		flush(r, b);
+		b->packets[0] = kept;
+		if (kept.data == from) {
+			memcpy(room, from, kept.size);
+			b->packets[0].data = room;
+		}
+	}
+	b->at = r->last;
+	b->list[b->n] = &b->packets[b->n];
+	b->n++;
+	if (b->n == BURST)
+		flush(r, b);
+}
+
+static int feed_all(struct replay *r, struct merge *m, uint8_t *room, struct ct_err *err)
+{
+	struct burst b = { .n = 0 };
+	struct frame f;
+	int more;
+
+	while ((more = merge_fill(m, err)) > 0) {
+		while (merge_next(m, &f) > 0) {
+			if (r->trace)
+				feed_traced(r, &f, room);
+			else
+				feed_burst(r, &b, &f, room);
+		}
+		flush(r, &b);
+	}
+	if (r->n_packets > 0)
+		ct_engine_advance(r->en, r->last);
+	return more;
+}
+
+static FILE *open_out(const char *dir, const char *name)
+{
+	char path[4096];
+	FILE *f;
+
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path)) {
+		cmd_error("%s: the name is too long", dir);
+		return NULL;
+	}
+	f = fopen(path, "we");
+	if (!f)
+		cmd_error("%s: %s", path, strerror(errno));
+	return f;
+}
+
+static int close_out(FILE *f, int result)
+{
+	if (fclose(f) != 0 && result == 0)
+		result = -errno;
+	if (result < 0)
+		cmd_error("writing failed: %s", strerror(-result));
+	return result < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int write_files(const struct replay *r)
+{
+	FILE *f = open_out(r->o->out, "table.txt");
+	int code;
+
+	if (!f)
+		return EXIT_FAILED;
+	code = close_out(f, replay_table(r, f));
+	if (code != EXIT_DONE)
+		return code;
+	f = open_out(r->o->out, "stats.json");
+	if (!f)
+		return EXIT_FAILED;
+	replay_stats(r, f);
+	return close_out(f, 0);
+}
+
+static int show(const struct replay *r, const struct common_options *common)
+{
+	auto_free(writer) struct writer *w = NULL;
+
+	if (r->o->out && write_files(r) != EXIT_DONE)
+		return EXIT_FAILED;
+	if (r->o->wants_table && replay_table(r, stdout) < 0) {
+		cmd_error("no memory for the table's lines");
+		return EXIT_FAILED;
+	}
+	if (r->o->wants_table || r->o->wants_packets || (r->o->out && !common->is_json))
+		return EXIT_DONE;
+	w = cmd_writer(common);
+	return w && replay_summary(r, w) == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int open_trace(struct replay *r)
+{
+	if (r->o->wants_packets)
+		r->trace = stdout;
+	if (!r->o->out)
+		return 0;
+	if (mkdir(r->o->out, 0777) < 0 && errno != EEXIST) {
+		cmd_error("%s: %s", r->o->out, strerror(errno));
+		return -1;
+	}
+	r->trace = open_out(r->o->out, "packets.tsv");
+	return r->trace ? 0 : -1;
+}
+
+static int replay_files(struct replay *r, const struct common_options *common, struct merge *m)
+{
+	auto_memory uint8_t *room = NULL;
+	struct ct_err err = { "" };
+	int result;
+
+	if (r->o->pads) {
+		room = malloc((size_t)BURST * PAD_SIZE);
+		if (!room) {
+			cmd_error("out of memory");
+			return EXIT_FAILED;
+		}
+	}
+	if (open_trace(r) < 0)
+		return EXIT_FAILED;
+	if (r->trace)
+		replay_trace_head(r->trace);
+	result = feed_all(r, m, room, &err);
+	if (r->trace && r->trace != stdout && close_out(r->trace, 0) != EXIT_DONE)
+		return EXIT_FAILED;
+	r->trace = NULL;
+	if (result < 0)
+		cmd_error("%s; what came before it is shown", err.text);
+	if (merge_is_cut(m))
+		cmd_warn(common, "the capture ends inside a frame");
+	if (show(r, common) != EXIT_DONE)
+		return EXIT_FAILED;
+	return result < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int replay_run(void *state, const struct common_options *common, int argc, char **argv)
+{
+	struct replay_state *s = state;
+	auto_free(merge) struct merge *m = NULL;
+	struct replay r = { .o = &s->o };
+	struct ct_err err = { "" };
+	int code;
+
+	begin(s);
+	if (argc == 0) {
+		cmd_error("replay: which capture? Name one or more files, or - for standard input");
+		return EXIT_MISUSE;
+	}
+	if (merge_open(argv, (unsigned)argc, &m, &err) < 0) {
+		cmd_error("%s", err.text);
+		return EXIT_FAILED;
+	}
+	if (s->o.wants_packets || s->o.out) {
+		s->o.engine.event = replay_event;
+		s->o.engine.event_user = &r;
+	}
+	r.en = ct_engine_new(&s->o.engine, &err);
+	if (!r.en) {
+		cmd_error("%s", err.text);
+		return EXIT_FAILED;
+	}
+	code = replay_files(&r, common, m);
+	ct_engine_free(r.en);
+	return code;
+}
+
+const struct command command_replay = {
+	.name = "replay",
+	.summary = "Show what the kernel's tracker makes of captured packets",
+	.arguments = "FILE...",
+	.options = replay_specs,
+	.option = replay_option,
+	.run = replay_run,
+	.state_size = sizeof(struct replay_state),
+};

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What the parts of `conntune replay` share: replay.c reads options and feeds the engine,
+ * replay_out.c writes what became of it.
+ */
+#ifndef APP_CMD_REPLAY_H
+#define APP_CMD_REPLAY_H
+
+#include <conntune/engine.h>
+#include <stdio.h>
+
+#include "app/cmd/cmd.h"
+
+enum { REPLAY_MAX_LOCAL = 64, REPLAY_MAX_SKIPPED = 32, REPLAY_INFOS = CT_INFO_INVALID + 1 };
+
+struct replay_options {
+	struct ct_engine_config engine;
+	bool wants_table, wants_packets, fixes_checksums, pads;
+	const char *out; /* directory, or null */
+	union ct_addr local[REPLAY_MAX_LOCAL];
+	uint8_t local_family[REPLAY_MAX_LOCAL];
+	unsigned n_local;
+};
+
+/* Frames without an IP packet, by reason. */
+struct replay_skipped {
+	const char *why;
+	uint64_t n;
+};
+
+struct replay {
+	const struct replay_options *o;
+	struct ct_engine *en;
+	FILE *trace; /* where the packets go, or null */
+	ct_time first, last;
+	uint64_t n_packets, n_refused, n_dropped;
+	uint64_t by_info[REPLAY_INFOS];
+	struct replay_skipped skipped[REPLAY_MAX_SKIPPED];
+	char events[4096]; /* of the packet under way, in the trace's form */
+	size_t events_len;
+};
+
+/* Notes an event for the trace: letter, state, flags. An engine's event function. */
+void replay_event(void *user, const struct ct_event_info *info, const struct ct_entry *e);
+
+/* The trace: its head, and a line for one packet. @is_refused: IP input did not take it. */
+void replay_trace_head(FILE *to);
+void replay_trace(struct replay *r, const struct ct_packet *p, uint64_t number, ct_time at,
+		  bool is_refused);
+
+/* The table as /proc/net/nf_conntrack would show it, sorted. -ENOMEM. */
+int replay_table(const struct replay *r, FILE *to);
+
+/* The counters with the columns of /proc/net/stat/nf_conntrack, as JSON. */
+void replay_stats(const struct replay *r, FILE *to);
+
+/* What happened, for people or programs. */
+int replay_summary(const struct replay *r, struct writer *w);
+
+#endif
