@@ -12,6 +12,31 @@
 
 #define TYPE_ENTRY (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW)
 
+/* The number of buckets of a live table. */
+static int64_t buckets_of(struct host *h)
+{
+	int64_t n;
+
+	if (!h || !host_is_live(h) ||
+	    host_read_i64(h, "/proc/sys/net/netfilter/nf_conntrack_buckets", &n) < 0)
+		return 0;
+	return n;
+}
+
+void datagram_begin(struct datagram_reader *r, struct host *h, uint32_t want)
+{
+	*r = (struct datagram_reader){ .want = want ? want : CT_KNOWN_ALL,
+				       .host = h,
+				       .n_buckets = buckets_of(h) };
+}
+
+/* Linux 6.18, ctnetlink_dump_table() goes on in the new table where it stood in the old one, and
+ * does not set NLM_F_DUMP_INTR; so we look ourselves. */
+void datagram_end(struct datagram_reader *r)
+{
+	r->is_resized = r->n_buckets && buckets_of(r->host) != r->n_buckets;
+}
+
 /* The age, as /proc and conntrack(8) tell it: until the entry's end, or else until now.
  * Linux 6.18, ct_show_delta_time(). */
 static void set_delta(const struct datagram_reader *r, struct ct_entry *e)
@@ -70,10 +95,12 @@ void datagram_judge(const struct datagram_reader *r, const struct dump_info *dum
 		(void)snprintf(out->why_not, sizeof(out->why_not),
 			       "the kernel could not hand over everything (ENOBUFS, %u times)",
 			       dump->n_overruns);
-	else if (dump->n_interrupted)
+	else if (dump->n_interrupted || r->is_resized)
 		(void)snprintf(out->why_not, sizeof(out->why_not),
-			       "the table was resized while it was read (NLM_F_DUMP_INTR), entries "
-			       "may be missing or shown twice");
+			       "the table was %s while it was read%s, entries may be missing or "
+			       "shown twice",
+			       r->is_resized ? "resized" : "changed",
+			       dump->n_interrupted ? " (NLM_F_DUMP_INTR)" : "");
 	else if (r->n_bad)
 		(void)snprintf(out->why_not, sizeof(out->why_not),
 			       "%" PRIu64 " messages were no entries", r->n_bad);

@@ -12,10 +12,18 @@
 struct datagram_reader {
 	uint32_t want;
 	struct host *host; /* borrowed, for the time; null when there is none */
+	int64_t n_buckets; /* of the kernel's table when the dump began; 0 unknown */
+	bool is_resized;   /* they were others at its end */
 	uint64_t n_seen;   /* messages, for sentences */
 	uint64_t n_bad;
 	char first_bad[256];
 };
+
+/* Begins to read for @want (0 means all); @h may be null. */
+void datagram_begin(struct datagram_reader *r, struct host *h, uint32_t want);
+
+/* Says that the dump has ended. */
+void datagram_end(struct datagram_reader *r);
 
 /* Reads one message into @out. True when it is an entry; else it is counted as bad. */
 bool datagram_read(struct datagram_reader *r, uint16_t type, const void *payload, size_t size,

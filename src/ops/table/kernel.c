@@ -35,6 +35,7 @@ static int kernel_next(struct table *t, struct ct_entry *out, struct ct_err *err
 		if (datagram_read(&k->reader, type, payload, size, out))
 			return 1;
 	}
+	datagram_end(&k->reader);
 	return r;
 }
 
@@ -70,8 +71,7 @@ static int make_table(struct dump *dump, struct host *h, enum table_source sourc
 	k->base.provider = &kernel_provider;
 	k->base.source = source;
 	k->dump = dump;
-	k->reader.want = want ? want : CT_KNOWN_ALL;
-	k->reader.host = h;
+	datagram_begin(&k->reader, h, want);
 	*out = &k->base;
 	return 0;
 }

@@ -194,9 +194,10 @@ static int parallel_next(struct table *t, struct ct_entry *out, struct ct_err *e
 		const uint8_t *payload;
 
 		if (!p->at || p->offset >= p->at->len) {
-			if (!next_block(p))
-				return first_error(p, err);
-			continue;
+			if (next_block(p))
+				continue;
+			datagram_end(&p->reader);
+			return first_error(p, err);
 		}
 		memcpy(&h, p->at->bytes + p->offset, sizeof(h));
 		payload = p->at->bytes + p->offset + sizeof(h);
@@ -282,8 +283,7 @@ static struct parallel *new_parallel(struct host *h, uint32_t want)
 		return NULL;
 	p->base.provider = &parallel_provider;
 	p->base.source = TABLE_NETLINK;
-	p->reader.want = (want ? want : CT_KNOWN_ALL) | CT_KNOWN_STATUS;
-	p->reader.host = h;
+	datagram_begin(&p->reader, h, (want ? want : CT_KNOWN_ALL) | CT_KNOWN_STATUS);
 	p->filled_end = &p->filled;
 	(void)pthread_mutex_init(&p->lock, NULL);
 	(void)pthread_cond_init(&p->changed, NULL);
