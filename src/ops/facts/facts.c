@@ -104,7 +104,8 @@ static bool is_loaded(struct host *h, const char *name)
 	return false;
 }
 
-static bool file_says(struct host *h, const char *path_format, const char *release,
+/* Whether the file before/RELEASE/behind holds the text @what. */
+static bool file_says(struct host *h, const char *before, const char *release, const char *behind,
 		      const char *what)
 {
 	auto_fini(ct_buf) struct ct_buf text = { 0 };
@@ -112,7 +113,7 @@ static bool file_says(struct host *h, const char *path_format, const char *relea
 
 	if (release[0] == '\0' || strchr(release, '/'))
 		return false;
-	(void)snprintf(path, sizeof(path), path_format, release);
+	(void)snprintf(path, sizeof(path), "%s%.80s%s", before, release, behind);
 	return host_read(h, path, &text) == 0 && text.p && strstr(text.p, what);
 }
 
@@ -126,10 +127,11 @@ static void read_module(struct host *h, struct facts *f)
 	} else if (host_stat(h, "/sys/module/nf_conntrack", &st) == 0) {
 		f->module = FACTS_MODULE_BUILTIN;
 		f->module_origin = "/sys/module/nf_conntrack";
-	} else if (file_says(h, "/lib/modules/%s/modules.dep", f->release, "/nf_conntrack.ko")) {
+	} else if (file_says(h, "/lib/modules/", f->release, "/modules.dep", "/nf_conntrack.ko")) {
 		f->module = FACTS_MODULE_LOADABLE;
 		f->module_origin = "modules.dep";
-	} else if (file_says(h, "/boot/config-%s", f->release, "CONFIG_NF_CONNTRACK is not set")) {
+	} else if (file_says(h, "/boot/config-", f->release, "",
+			     "CONFIG_NF_CONNTRACK is not set")) {
 		f->module = FACTS_MODULE_ABSENT;
 		f->module_origin = "the kernel's configuration";
 	}

@@ -124,6 +124,12 @@ struct facts {
 	unsigned n_allowances;
 	bool has_cilium_map, has_calico_map, has_ovs;
 
+	/* cron jobs that flush the table (RC26) */
+	struct {
+		char origin[128], text[160];
+	} flush[4];
+	unsigned n_flushes;
+
 	const char *program[FACTS_MAX_PROGRAMS];
 	unsigned n_programs;
 };

@@ -2,7 +2,7 @@
  *
  * The arithmetic of a full table: chances and rates, numbers in and numbers out.
  *
- * Answers to Linux 6.18 nf_conntrack_core.c, early_drop() and __nf_conntrack_confirm().
+ * Answers to Linux 6.18 nf_conntrack_core.c, early_drop().
  */
 #ifndef OPS_FACTS_ODDS_H
 #define OPS_FACTS_ODDS_H
@@ -16,12 +16,8 @@
  * namespace, not ASSURED). Each entry is linked twice among @n_buckets. 0 to 1. */
 double odds_next_dropped(uint64_t n_victims, uint64_t n_buckets);
 
-/* The chance that a new entry is refused because a chain is too long, when @n_entries (the sum
- * over all namespaces: the table is shared) hang in @n_buckets. Each of the two chains holds a
- * Poisson number of links with mean 2 * entries / buckets; the limit is drawn from 50 to 79. */
-double odds_chain_refused(uint64_t n_entries, uint64_t n_buckets);
-
-/* The largest number of entries for which odds_chain_refused() stays at or below @chance. */
+/* The largest number of entries for which the chance that a new one is refused because a chain is
+ * too long (size_insert_failure()) stays at or below @chance. */
 uint64_t odds_capacity(uint64_t n_buckets, double chance);
 
 /* The share of buckets with at least one link, 0 to 1. */

@@ -246,11 +246,57 @@ static void read_allowances(struct host *h, struct facts *f)
 	}
 }
 
+static void scan_crontab(struct host *h, const char *path, struct facts *f)
+{
+	auto_fini(ct_buf) struct ct_buf text = { 0 };
+	const char *at, *end;
+	unsigned line = 0;
+
+	if (host_read(h, path, &text) < 0 || !text.p)
+		return;
+	for (at = text.p, end = text.p + text.len; at < end && f->n_flushes < 4;) {
+		const char *newline = memchr(at, '\n', (size_t)(end - at));
+		const char *stop = newline ? newline : end;
+		size_t len = (size_t)(stop - at);
+
+		line++;
+		if (at[0] != '#' && (memmem(at, len, "conntrack -F", 12) ||
+				     memmem(at, len, "conntrack --flush", 17))) {
+			(void)snprintf(f->flush[f->n_flushes].origin, 128, "%.100s:%u", path, line);
+			(void)snprintf(f->flush[f->n_flushes++].text, 160, "%.*s",
+				       (int)(len < 150 ? len : 150), at);
+		}
+		at = stop + 1;
+	}
+}
+
+static void find_flushes(struct host *h, struct facts *f)
+{
+	static const char *const folders[] = { "/etc/cron.d", "/var/spool/cron",
+					       "/var/spool/cron/crontabs", "/etc/cron.hourly",
+					       "/etc/cron.daily" };
+
+	scan_crontab(h, "/etc/crontab", f);
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		auto_fini(host_names) struct host_names names = { 0 };
+
+		if (host_list(h, folders[i], &names) < 0)
+			continue;
+		for (size_t k = 0; k < names.n && k < 256; k++) {
+			char path[160];
+
+			(void)snprintf(path, sizeof(path), "%s/%.100s", folders[i], names.name[k]);
+			scan_crontab(h, path, f);
+		}
+	}
+}
+
 void facts_read_others(struct host *h, struct facts *f)
 {
 	struct host_stat st;
 
 	find_programs(h, f);
+	find_flushes(h, f);
 	read_allowances(h, f);
 	f->has_cilium_map = host_stat(h, "/sys/fs/bpf/tc/globals/cilium_ct4_global", &st) == 0 ||
 			    host_stat(h, "/sys/fs/bpf/tc/globals/cilium_ct_any4_global", &st) == 0;

@@ -6,6 +6,7 @@
 
 #include <math.h>
 
+#include "ops/settings/size.h"
 #include "tap.h"
 
 static bool is_near(double got, double want, double tolerance)
@@ -33,32 +34,12 @@ TEST(without_victims_all_is_lost)
 	OK(odds_next_dropped(UINT64_MAX / 4, 9) < 1e-9);
 }
 
-TEST(chains_refuse_as_load_grows)
-{
-	static const struct {
-		double load, chance, tolerance;
-	} rows[] = {
-		{ 12, 6e-8, 0.5 }, { 16, 1e-4, 0.5 },  { 18, 0.0013, 0.4 }, { 20, 0.0085, 0.3 },
-		{ 24, 0.09, 0.2 }, { 28, 0.31, 0.15 }, { 32, 0.58, 0.1 },   { 40, 0.96, 0.03 },
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		double got = odds_chain_refused((uint64_t)(rows[i].load * 65536), 65536);
-
-		if (!is_near(got, rows[i].chance, rows[i].tolerance))
-			TAP_FAIL("load %g: %g, want about %g", rows[i].load, got, rows[i].chance);
-	}
-	OK(odds_chain_refused(0, 65536) == 0);
-	OK(odds_chain_refused(10, 0) == 1);
-	OK(odds_chain_refused(UINT32_MAX, 1) == 1);
-}
-
 TEST(capacity_is_the_inverse)
 {
 	uint64_t n = odds_capacity(65536, 0.001);
 
-	OK(odds_chain_refused(n, 65536) <= 0.001);
-	OK(odds_chain_refused(n + 1, 65536) > 0.001);
+	OK(size_insert_failure((double)n / 65536) <= 0.001);
+	OK(size_insert_failure((double)(n + 1) / 65536) > 0.001);
 	OK(n > UINT64_C(16) * 65536 && n < UINT64_C(20) * 65536);
 }
 
@@ -70,5 +51,5 @@ TEST(used_buckets_follow_the_load)
 }
 
 TAP_MAIN(&tap_one_in_hundred_reclaimable_loses_most, &tap_more_buckets_weaken_early_drop,
-	 &tap_without_victims_all_is_lost, &tap_chains_refuse_as_load_grows,
+	 &tap_without_victims_all_is_lost, 
 	 &tap_capacity_is_the_inverse, &tap_used_buckets_follow_the_load)

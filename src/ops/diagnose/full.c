@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * F2: the table of the namespace looked at: full now, nearly, or at some time since boot.
+ *
+ * The log is rate limited, so its lines are a lower bound; the drop counter counts every packet,
+ * but failed allocations and lost clashes too (nf_conntrack_in(), NF_CT_STAT_INC(drop)).
+ */
+#include <string.h>
+
+#include "ops/diagnose/judge.h"
+
+static void evidence(const struct facts *f, struct report *r, struct finding *x)
+{
+	const struct facts_netns *ns = &f->netns[0];
+	const struct facts_log_source *log = facts_best_log(f);
+	double age = facts_full_age_s(f);
+
+	finding_evidence(r, x, "count", ns->count_origin, "%llu", (unsigned long long)ns->count);
+	finding_evidence(r, x, "max", ns->max_origin, "%llu", (unsigned long long)ns->max);
+	if (ns->is_stats_known && ns->stats.known & 1u << NL_STAT_DROP)
+		finding_evidence(r, x, "drop", ns->stats_origin, "%llu packets since boot",
+				 (unsigned long long)ns->stats.sum[NL_STAT_DROP]);
+	if (ns->is_stats_known && ns->stats.known & 1u << NL_STAT_EARLY_DROP)
+		finding_evidence(r, x, "early_drop", ns->stats_origin,
+				 "%llu entries evicted to make room",
+				 (unsigned long long)ns->stats.sum[NL_STAT_EARLY_DROP]);
+	if (log && log->log.full.n > 0) {
+		finding_evidence(r, x, "log: table full", log->source,
+				 "at least %llu times, first %s, last %s",
+				 (unsigned long long)log->log.full.n, log->log.full.first,
+				 age >= 0 ? report_text(r, "%s ago", judge_seconds(r, age))
+					  : log->log.full.last);
+		if (log->log.n_suppressed > 0)
+			finding_evidence(r, x, "log: suppressed", log->source,
+					 "%llu messages kept back by the rate limit",
+					 (unsigned long long)log->log.n_suppressed);
+	}
+}
+
+static const char cause_text[] =
+	"A packet that needs a new entry finds the table full. The kernel then looks for an entry "
+	"without ASSURED in 8 buckets; when there is none the packet is dropped before any rule "
+	"sees it. Connections that already have an entry are not disturbed, which is why old "
+	"sessions live while new ones time out.";
+
+static void say_full(const struct facts *f, const struct check *c, struct report *r,
+		     enum severity severity, const char *sentence)
+{
+	const struct facts_netns *ns = &f->netns[0];
+	struct finding *x = judge_add(f, r, c, severity, ns, "%s", sentence);
+
+	if (!x)
+		return;
+	evidence(f, r, x);
+	x->cause = cause_text;
+	x->remedy = report_text(r,
+				"What fills the table stands in the findings below: cure that. To "
+				"get air meanwhile (a palliative: the same traffic fills a larger "
+				"table too), %s",
+				judge_raise(f, r, ns));
+	x->danger = judge_raise_danger;
+}
+
+/* Not full now: full lately, or nearly full, or at some time. */
+static bool was_full(const struct facts *f, const struct check *c, struct report *r)
+{
+	const struct facts_netns *ns = &f->netns[0];
+	const struct facts_log_source *log = facts_best_log(f);
+	double age = facts_full_age_s(f), fill = judge_fill(ns);
+	bool about_others = log && log->log.full.n > 0 && log->log.n_full_unnamed == 0;
+
+	if (fill >= 0.9) {
+		say_full(f, c, r, SEVERITY_WARNING,
+			 report_text(r, "The connection table is nearly full: %llu of %llu (%s).",
+				     (unsigned long long)ns->count, (unsigned long long)ns->max,
+				     judge_percent(r, fill)));
+		return true;
+	}
+	if (!log || log->log.full.n == 0 || about_others)
+		return false;
+	if (age >= 0)
+		say_full(f, c, r, age < 600 ? SEVERITY_CRITICAL : SEVERITY_WARNING,
+			 report_text(r,
+				     "The connection table was full %s ago; it holds %llu of %llu "
+				     "(%s) now.",
+				     judge_seconds(r, age), (unsigned long long)ns->count,
+				     (unsigned long long)ns->max, judge_percent(r, fill)));
+	else
+		say_full(
+			f, c, r, SEVERITY_WARNING,
+			report_text(r,
+				    "The connection table has been full, last %s; it holds %llu of "
+				    "%llu (%s) now.",
+				    log->log.full.last, (unsigned long long)ns->count,
+				    (unsigned long long)ns->max, judge_percent(r, fill)));
+	return true;
+}
+
+void check_full(const struct facts *f, const struct check *c, struct report *r)
+{
+	const struct facts_netns *ns = &f->netns[0];
+	double fill = judge_fill(ns);
+	struct finding *x;
+
+	if (!ns->is_count_known && !ns->is_max_known) {
+		judge_unknown(r, c, "there is no connection table here");
+		return;
+	}
+	if (!ns->is_count_known || !ns->is_max_known) {
+		judge_unknown(r, c, "%s is not known", ns->is_count_known ? "max" : "count");
+		return;
+	}
+	if (ns->max == 0) {
+		judge_ok(r, c, "The table has no limit (max is 0): %llu entries.",
+			 (unsigned long long)ns->count);
+		return;
+	}
+	if (fill >= 1) {
+		say_full(f, c, r, SEVERITY_CRITICAL,
+			 report_text(r,
+				     "The connection table is full (%llu of %llu): new connections "
+				     "are being dropped.",
+				     (unsigned long long)ns->count, (unsigned long long)ns->max));
+		return;
+	}
+	if (was_full(f, c, r))
+		return;
+	x = judge_add(f, r, c, SEVERITY_OK, ns,
+		      "%llu of %llu entries (%s); no sign that it ever was full.",
+		      (unsigned long long)ns->count, (unsigned long long)ns->max,
+		      judge_percent(r, fill));
+	evidence(f, r, x);
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * See judge.h.
+ */
+#include "ops/diagnose/judge.h"
+
+#include <math.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define RECENT_S 600
+
+const char judge_raise_danger[] =
+	"Kernel memory cannot be swapped, and every network namespace may hold this many. Changing "
+	"the buckets stops packet processing for a moment, longer the larger the table is. A "
+	"higher "
+	"limit only postpones the day when a leak or churn fills it again.";
+
+double judge_fill(const struct facts_netns *ns)
+{
+	if (!ns->is_count_known || !ns->is_max_known || ns->max == 0)
+		return -1;
+	return (double)ns->count / (double)ns->max;
+}
+
+/* "table full" lines that speak of @ns: named by inode, or unnamed for the initial one. */
+static uint64_t lines_about(const struct facts *f, const struct facts_netns *ns)
+{
+	const struct facts_log_source *best = facts_best_log(f);
+
+	if (!best)
+		return 0;
+	for (unsigned i = 0; i < best->log.n_netns; i++)
+		if (ns->inode && best->log.netns[i].inode == ns->inode)
+			return best->log.netns[i].n;
+	return ns->is_initial || ns->inode == 0 || f->n_netns == 1 ? best->log.n_full_unnamed : 0;
+}
+
+enum pressure judge_pressure(const struct facts *f, const struct facts_netns *ns)
+{
+	double fill = judge_fill(ns), age = facts_full_age_s(f);
+	uint64_t n = lines_about(f, ns);
+
+	if (n > 0 && age >= 0 && age < RECENT_S)
+		return PRESSURE_FULL;
+	if (fill >= 1)
+		return PRESSURE_FULL;
+	if (fill >= 0.75)
+		return PRESSURE_HIGH;
+	if (n > 0)
+		return PRESSURE_PAST;
+	return fill < 0 ? PRESSURE_UNKNOWN : PRESSURE_LOW;
+}
+
+enum severity judge_cause(const struct facts *f, const struct facts_netns *ns)
+{
+	return judge_pressure(f, ns) >= PRESSURE_PAST ? SEVERITY_WARNING : SEVERITY_NOTE;
+}
+
+static const char *text_v(struct report *r, const char *fmt, va_list ap)
+{
+	char text[2048];
+
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	return report_text(r, "%s", text);
+}
+
+struct finding *judge_add(const struct facts *f, struct report *r, const struct check *c,
+			  enum severity severity, const struct facts_netns *ns, const char *fmt,
+			  ...)
+{
+	struct finding *x = report_add(r, c->id, c->name, severity);
+	va_list ap;
+
+	if (!x)
+		return NULL;
+	if (ns && (ns != &f->netns[0] || (!ns->is_initial && f->n_netns > 1)))
+		x->netns = report_text(r, "%s", ns->label);
+	va_start(ap, fmt);
+	x->sentence = text_v(r, fmt, ap);
+	va_end(ap);
+	return x;
+}
+
+void judge_ok(struct report *r, const struct check *c, const char *fmt, ...)
+{
+	struct finding *x = report_add(r, c->id, c->name, SEVERITY_OK);
+	va_list ap;
+
+	if (!x)
+		return;
+	va_start(ap, fmt);
+	x->sentence = text_v(r, fmt, ap);
+	va_end(ap);
+}
+
+void judge_unknown(struct report *r, const struct check *c, const char *fmt, ...)
+{
+	struct finding *x = report_add(r, c->id, c->name, SEVERITY_NOT_JUDGED);
+	va_list ap;
+
+	if (!x)
+		return;
+	va_start(ap, fmt);
+	x->sentence = text_v(r, fmt, ap);
+	va_end(ap);
+}
+
+bool judge_no_table(const struct facts *f, struct report *r, const struct check *c)
+{
+	const struct facts_netns *ns = &f->netns[0];
+
+	if (ns->has_summary)
+		return false;
+	if (!f->is_table_asked)
+		judge_unknown(r, c, "the table was not read (--no-table)");
+	else
+		judge_unknown(r, c, "the table could not be read: %s",
+			      ns->table_why[0] ? ns->table_why : "no reason known");
+	return true;
+}
+
+const char *judge_percent(struct report *r, double share)
+{
+	double percent = share * 100;
+
+	if (percent > 0 && percent < 0.01)
+		return "less than 0.01 %";
+	if (percent > 99.9 && percent < 100)
+		return "more than 99.9 %";
+	if (percent < 1)
+		return report_text(r, "%.2g %%", percent);
+	return report_text(r, percent < 9.95 && percent != floor(percent) ? "%.1f %%" : "%.0f %%",
+			   percent);
+}
+
+const char *judge_bytes(struct report *r, uint64_t bytes)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	double v = (double)bytes;
+	unsigned unit = 0;
+
+	while (v >= 1024 && unit < 6) {
+		v /= 1024;
+		unit++;
+	}
+	return report_text(r, v < 10 && unit > 0 ? "%.1f %s" : "%.0f %s", v, units[unit]);
+}
+
+const char *judge_seconds(struct report *r, double s)
+{
+	if (s < 120)
+		return report_text(r, "%.0f s", s);
+	if (s < 2 * 3600)
+		return report_text(r, "%.0f min", s / 60);
+	if (s < 2 * 86400)
+		return report_text(r, "%.0f h", s / 3600);
+	return report_text(r, "%.0f days", s / 86400);
+}
+
+const char *judge_addr(struct report *r, const union ct_addr *a, uint8_t family)
+{
+	char buf[64];
+	struct ct_text t;
+
+	ct_text_init(&t, buf, sizeof(buf));
+	ct_addr_format(a, family, false, &t);
+	return report_text(r, "%s", buf);
+}
+
+static const struct known_service {
+	uint8_t proto;
+	uint16_t port;
+	const char *name;
+	enum service_kind kind;
+} known_services[] = {
+#define SERVICE(proto, port, name, kind) { proto, port, name, SERVICE_##kind },
+#include "ops/diagnose/service.def"
+#undef SERVICE
+};
+
+static const struct known_service *find_service(const struct summary_service *s)
+{
+	for (size_t i = 0; i < sizeof(known_services) / sizeof(known_services[0]); i++)
+		if (known_services[i].proto == s->proto && known_services[i].port == s->port)
+			return &known_services[i];
+	return NULL;
+}
+
+enum service_kind judge_service_kind(const struct summary_service *s)
+{
+	const struct known_service *k = find_service(s);
+
+	return k ? k->kind : SERVICE_UNKNOWN;
+}
+
+const char *judge_service(const struct facts *f, struct report *r, const struct summary_service *s)
+{
+	const struct known_service *k = find_service(s);
+	const char *program = s->proto == IPPROTO_TCP ? facts_listener(f, s->port) : NULL;
+
+	if (s->proto != IPPROTO_TCP && s->proto != IPPROTO_UDP)
+		return report_text(r, "%s", ct_proto_name(s->proto));
+	if (program && k && !strstr(program, k->name))
+		return report_text(r, "%s port %u (%s, served by %s)", ct_proto_name(s->proto),
+				   s->port, k->name, program);
+	if (program)
+		return report_text(r, "%s port %u (%s)", ct_proto_name(s->proto), s->port, program);
+	if (k)
+		return report_text(r, "%s port %u (%s)", ct_proto_name(s->proto), s->port, k->name);
+	return report_text(r, "%s port %u", ct_proto_name(s->proto), s->port);
+}
+
+const char *judge_key(struct report *r, const char *path)
+{
+	static const char sys[] = "/proc/sys/";
+	char key[128];
+
+	if (strncmp(path, sys, sizeof(sys) - 1) != 0)
+		return "net.netfilter.nf_conntrack_max";
+	(void)snprintf(key, sizeof(key), "%.100s", path + sizeof(sys) - 1);
+	for (char *p = key; *p; p++)
+		if (*p == '/')
+			*p = '.';
+	return report_text(r, "%s", key);
+}
+
+static uint64_t entry_bytes(const struct facts *f)
+{
+	return f->entry.entry_bytes + f->entry.extension_bytes;
+}
+
+uint64_t judge_new_max(const struct facts *f, const struct facts_netns *ns)
+{
+	uint64_t now = ns->count > ns->max ? ns->count : ns->max, max = 1024;
+
+	if (now > UINT32_MAX / 4)
+		return 0;
+	while (max < now * 2)
+		max *= 2;
+	if (f->is_mem_known && entry_bytes(f) > 0 && max * (entry_bytes(f) + 8) > f->mem_bytes / 4)
+		return 0;
+	return max;
+}
+
+/* Where the buckets of this kernel are written. */
+static const char *buckets_command(const struct facts *f, struct report *r, uint64_t buckets)
+{
+	const char *module =
+		strstr(f->buckets_origin, "ip_conntrack") ? "ip_conntrack" : "nf_conntrack";
+
+	if (f->release_number >= RELEASE(4, 8, 0) || f->release_number == 0)
+		return report_text(r, "sysctl -w net.netfilter.nf_conntrack_buckets=%llu",
+				   (unsigned long long)buckets);
+	if (f->release_number >= RELEASE(2, 6, 14))
+		return report_text(r, "echo %llu > /sys/module/%s/parameters/hashsize",
+				   (unsigned long long)buckets, module);
+	return report_text(
+		r,
+		"echo 'options ip_conntrack hashsize=%llu' >> /etc/modules.conf   (takes "
+		"effect when the module is loaded again)",
+		(unsigned long long)buckets);
+}
+
+const char *judge_raise(const struct facts *f, struct report *r, const struct facts_netns *ns)
+{
+	uint64_t max = judge_new_max(f, ns), buckets;
+	const char *where = ns->is_initial || ns->inode == 0 || f->n_netns == 1
+				    ? ""
+				    : "In the initial namespace (the limit is one for all): ";
+
+	if (max == 0)
+		return "The limit cannot be raised: a table twice as large would take more than a "
+		       "quarter of this machine's memory.";
+	buckets = f->release_number && f->release_number < RELEASE(5, 15, 0) ? max / 4 : max;
+	if (f->is_buckets_known && buckets < f->buckets)
+		buckets = f->buckets;
+	return report_text(r,
+			   "%sraise limit and buckets together (%s when full):\n"
+			   "    sysctl -w %s=%llu\n"
+			   "    %s\n"
+			   "and make both last: conntune size shows the lines for sysctl.d and "
+			   "modules-load.d.",
+			   where, judge_bytes(r, max * entry_bytes(f) + buckets * 8),
+			   judge_key(r, ns->max_origin), (unsigned long long)max,
+			   buckets_command(f, r, buckets));
+}

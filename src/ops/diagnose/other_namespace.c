@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * RC16: the log says full while the table looked at is not: it is another namespace's.
+ *
+ * Count is per namespace, max is one number compared with each (nf_conntrack_max).
+ */
+#include <string.h>
+
+#include "ops/diagnose/judge.h"
+
+static void add_remedy(const struct facts *f, struct report *r, struct finding *x,
+		       const struct facts_netns *ns)
+{
+	if (!x)
+		return;
+	x->cause = "Every network namespace has a table of its own, and the one limit is compared "
+		   "with each. The host's count says nothing about a router, pod or container "
+		   "namespace.";
+	x->remedy = report_text(r,
+				"See what fills it: conntune doctor --netns '%s', conntune top "
+				"--netns '%s' --by proto,dport. Timeouts can be shortened inside "
+				"that namespace alone. As a palliative, %s",
+				ns->name, ns->name, judge_raise(f, r, &f->netns[0]));
+	x->danger = "The limit holds for all: any tenant may then hold that many entries.";
+}
+
+/* A namespace the log names. True when it was reported. */
+static bool logged(const struct facts *f, const struct check *c, struct report *r,
+		   const struct kernel_log_netns *named, const struct facts_log_source *log)
+{
+	const struct facts_netns *ns = NULL;
+	struct finding *x;
+
+	for (size_t i = 0; i < f->n_netns; i++)
+		if (f->netns[i].inode == named->inode)
+			ns = &f->netns[i];
+	if (ns == &f->netns[0])
+		return false;
+	if (ns && judge_fill(ns) >= 1)
+		return false; /* said by its level already */
+	x = judge_add(f, r, c, SEVERITY_WARNING, ns,
+		      ns ? "The table of namespace %s has been full."
+			 : "The table of namespace net:[%s] has been full; that namespace is gone "
+			   "or hidden from us.",
+		      ns ? ns->label : report_text(r, "%llu", (unsigned long long)named->inode));
+	finding_evidence(r, x, "log: table full in netns", log->source, "at least %llu times",
+			 (unsigned long long)named->n);
+	if (ns) {
+		if (ns->is_count_known)
+			finding_evidence(r, x, "count there now", ns->count_origin, "%llu",
+					 (unsigned long long)ns->count);
+		add_remedy(f, r, x, ns);
+	}
+	return true;
+}
+
+static bool full_now(const struct facts *f, const struct check *c, struct report *r,
+		     const struct facts_netns *ns)
+{
+	double fill = judge_fill(ns);
+	struct finding *x;
+
+	if (fill < 0.9)
+		return false;
+	x = judge_add(f, r, c, fill >= 1 ? SEVERITY_CRITICAL : SEVERITY_WARNING, ns,
+		      "The table of namespace %s is %s (%llu of %llu)%s.", ns->label,
+		      fill >= 1 ? "full" : "nearly full", (unsigned long long)ns->count,
+		      (unsigned long long)ns->max,
+		      fill >= 1 ? ": its new connections are being dropped" : "");
+	finding_evidence(r, x, "count there", ns->count_origin, "%llu",
+			 (unsigned long long)ns->count);
+	finding_evidence(r, x, "max", ns->max_origin, "%llu", (unsigned long long)ns->max);
+	if (f->netns[0].is_count_known)
+		finding_evidence(r, x, "count here", f->netns[0].count_origin, "%llu",
+				 (unsigned long long)f->netns[0].count);
+	if (ns->is_stats_known && ns->stats.known & 1u << NL_STAT_DROP)
+		finding_evidence(r, x, "drop there", ns->stats_origin, "%llu",
+				 (unsigned long long)ns->stats.sum[NL_STAT_DROP]);
+	if (ns->has_summary && ns->summary.n_top > 0)
+		finding_evidence(r, x, "largest service there", "its table", "%s: %u entries",
+				 judge_service(f, r, &ns->summary.top[0]), ns->summary.top[0].n);
+	add_remedy(f, r, x, ns);
+	return true;
+}
+
+void check_other_namespace(const struct facts *f, const struct check *c, struct report *r)
+{
+	const struct facts_log_source *log = facts_best_log(f);
+	size_t n_read = 0;
+	bool is_said = false;
+
+	for (size_t i = 1; i < f->n_netns; i++) {
+		n_read += f->netns[i].is_count_known;
+		is_said |= full_now(f, c, r, &f->netns[i]);
+	}
+	for (unsigned i = 0; log && i < log->log.n_netns; i++)
+		is_said |= logged(f, c, r, &log->log.netns[i], log);
+	if (is_said)
+		return;
+	if (!f->is_netns_known)
+		judge_unknown(r, c, "the namespaces of this machine cannot be listed: %s",
+			      f->netns_why);
+	else if (f->n_unreadable > 0)
+		judge_unknown(r, c, "%u namespaces or processes are hidden from us%s",
+			      f->n_unreadable, f->is_root ? "" : "; as root all are seen");
+	else if (n_read == 0)
+		judge_ok(r, c, "There is no other network namespace with a table.");
+	else
+		judge_ok(r, c, "None of the %zu other namespaces is near the limit.", n_read);
+}

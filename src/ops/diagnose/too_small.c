@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * RC1: nothing is wrong with the traffic: the limit is below what the load needs.
+ */
+#include "ops/diagnose/judge.h"
+
+/* The share of entries that some other cause explains. */
+static double explained(const struct summary *s)
+{
+	uint64_t n_idle = s->age[4] + s->age[5] + s->age[6] + s->age[7], worst = s->n_tcp_closing;
+
+	if (s->n_opening > worst)
+		worst = s->n_opening;
+	if (n_idle > worst)
+		worst = n_idle;
+	if (s->n_tunnel > worst)
+		worst = s->n_tunnel;
+	if (s->n_udp > worst)
+		worst = s->n_udp;
+	return s->n ? (double)worst / (double)s->n : 1;
+}
+
+static void add(const struct facts *f, const struct check *c, struct report *r,
+		const struct facts_netns *ns)
+{
+	const struct summary *s = &ns->summary;
+	struct size_defaults d;
+	struct finding *x;
+
+	x = judge_add(f, r, c, SEVERITY_WARNING, ns,
+		      "The limit of %llu is too small for this load: most entries are connections "
+		      "in use.",
+		      (unsigned long long)ns->max);
+	finding_evidence(r, x, "established", "the table",
+			 "%llu of %llu, %llu of them active within an hour",
+			 (unsigned long long)s->tcp_state[CT_TCP_ESTABLISHED],
+			 (unsigned long long)s->n,
+			 (unsigned long long)(s->age[0] + s->age[1] + s->age[2]));
+	if (s->rate_per_s > 0)
+		finding_evidence(r, x, "new entries", "Little's law",
+				 "at least %.0f a second, each staying about %s", s->rate_per_s,
+				 judge_seconds(r, s->residence_s));
+	if (f->is_mem_known && size_defaults(&f->machine, &d) == 0)
+		finding_evidence(r, x, "this kernel's own choice", "memory",
+				 "max %llu, buckets %llu", (unsigned long long)d.max,
+				 (unsigned long long)d.buckets);
+	if (!x)
+		return;
+	x->cause = "The states are a healthy mix and the connections are in use: the table is full "
+		   "because the machine does more than the limit allows.";
+	x->remedy = report_text(r, "This time raising the limit is the cure. %s",
+				judge_raise(f, r, ns));
+	x->danger = judge_raise_danger;
+}
+
+void check_too_small(const struct facts *f, const struct check *c, struct report *r)
+{
+	const struct facts_netns *ns = &f->netns[0];
+	enum pressure p = judge_pressure(f, ns);
+
+	if (p == PRESSURE_UNKNOWN) {
+		judge_unknown(r, c, "%s",
+			      ns->is_max_known && ns->max == 0 ? "there is no limit (max is 0)"
+							       : "count or max is not known");
+		return;
+	}
+	if (p <= PRESSURE_PAST) {
+		judge_ok(r, c, "The limit is not reached: %llu of %llu.",
+			 (unsigned long long)ns->count, (unsigned long long)ns->max);
+		return;
+	}
+	if (judge_no_table(f, r, c))
+		return;
+	if (ns->summary.n < JUDGE_MIN_ENTRIES || explained(&ns->summary) > 0.4) {
+		judge_ok(r, c,
+			 "The limit presses, but the traffic is the cause: see the other "
+			 "findings.");
+		return;
+	}
+	add(f, c, r, ns);
+}
