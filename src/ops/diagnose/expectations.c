@@ -4,6 +4,14 @@
  */
 #include "ops/diagnose/judge.h"
 
+/* Whether the last such line is older than an hour, as far as that is known. */
+static bool is_old(const struct facts *f, const struct facts_log_source *log)
+{
+	const struct kernel_log_event *e = &log->log.expect_full;
+
+	return e->is_uptime && f->is_uptime_known && f->uptime_s - e->last_s > 3600;
+}
+
 void check_expectations(const struct facts *f, const struct check *c, struct report *r)
 {
 	const struct facts_netns *ns = &f->netns[0];
@@ -25,7 +33,7 @@ void check_expectations(const struct facts *f, const struct check *c, struct rep
 			judge_ok(r, c, "No sign of a full table of expectations.");
 		return;
 	}
-	x = judge_add(f, r, c, SEVERITY_WARNING, ns,
+	x = judge_add(f, r, c, is_near || !is_old(f, log) ? SEVERITY_WARNING : SEVERITY_NOTE, ns,
 		      "The table of expectations %s: related connections of ftp, sip and the like "
 		      "fail.",
 		      is_near ? "is full" : "has been full");
@@ -39,7 +47,7 @@ void check_expectations(const struct facts *f, const struct check *c, struct rep
 	if (log)
 		finding_evidence(r, x, "log: expectation table full", log->source,
 				 "%llu times, last %s", (unsigned long long)log->log.expect_full.n,
-				 log->log.expect_full.last);
+				 judge_moment(f, r, log, &log->log.expect_full));
 	if (!x)
 		return;
 	x->cause = "A helper registers an expectation for each data connection it reads in the "

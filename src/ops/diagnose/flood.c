@@ -84,7 +84,7 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 	if (log && log->log.syn_flood.n > 0)
 		finding_evidence(r, x, "log: possible SYN flooding", log->source,
 				 "%llu times, last %s", (unsigned long long)log->log.syn_flood.n,
-				 log->log.syn_flood.last);
+				 judge_moment(f, r, log, &log->log.syn_flood));
 	remedies(r, x, s, is_one);
 }
 

@@ -160,6 +160,15 @@ const char *judge_seconds(struct report *r, double s)
 	return report_text(r, "%.0f days", s / 86400);
 }
 
+const char *judge_moment(const struct facts *f, struct report *r,
+			 const struct facts_log_source *log, const struct kernel_log_event *e)
+{
+	if (e->is_uptime && f->is_uptime_known && strcmp(log->source, "dmesg") == 0 &&
+	    f->uptime_s >= e->last_s)
+		return report_text(r, "%s ago", judge_seconds(r, f->uptime_s - e->last_s));
+	return e->last;
+}
+
 const char *judge_addr(struct report *r, const union ct_addr *a, uint8_t family)
 {
 	char buf[64];

@@ -46,6 +46,10 @@ const char *judge_bytes(struct report *r, uint64_t bytes); /* "1.5 GiB" */
 const char *judge_addr(struct report *r, const union ct_addr *a, uint8_t family);
 const char *judge_seconds(struct report *r, double s); /* "12 s", "3 min", "5 h", "2 days" */
 
+/* When the last of @e was: "12 s ago" where this boot's clock tells, else as the log writes it. */
+const char *judge_moment(const struct facts *f, struct report *r,
+			 const struct facts_log_source *log, const struct kernel_log_event *e);
+
 /* "tcp port 6379 (redis)", with the program that listens when we know it. */
 const char *judge_service(const struct facts *f, struct report *r, const struct summary_service *s);
 

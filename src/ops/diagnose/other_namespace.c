@@ -24,33 +24,69 @@ static void add_remedy(const struct facts *f, struct report *r, struct finding *
 	x->danger = "The limit holds for all: any tenant may then hold that many entries.";
 }
 
-/* A namespace the log names. True when it was reported. */
+/* A namespace that the log names and that we can see. True when it was reported. */
 static bool logged(const struct facts *f, const struct check *c, struct report *r,
 		   const struct kernel_log_netns *named, const struct facts_log_source *log)
 {
 	const struct facts_netns *ns = NULL;
 	struct finding *x;
 
-	for (size_t i = 0; i < f->n_netns; i++)
+	for (size_t i = 1; i < f->n_netns; i++)
 		if (f->netns[i].inode == named->inode)
 			ns = &f->netns[i];
-	if (ns == &f->netns[0])
+	if (!ns || judge_fill(ns) >= 0.9) /* the latter is said by its level already */
 		return false;
-	if (ns && judge_fill(ns) >= 1)
-		return false; /* said by its level already */
-	x = judge_add(f, r, c, SEVERITY_WARNING, ns,
-		      ns ? "The table of namespace %s has been full."
-			 : "The table of namespace net:[%s] has been full; that namespace is gone "
-			   "or hidden from us.",
-		      ns ? ns->label : report_text(r, "%llu", (unsigned long long)named->inode));
+	x = judge_add(f, r, c, SEVERITY_WARNING, ns, "The table of namespace %s has been full.",
+		      ns->label);
 	finding_evidence(r, x, "log: table full in netns", log->source, "at least %llu times",
 			 (unsigned long long)named->n);
-	if (ns) {
-		if (ns->is_count_known)
-			finding_evidence(r, x, "count there now", ns->count_origin, "%llu",
-					 (unsigned long long)ns->count);
-		add_remedy(f, r, x, ns);
+	if (ns->is_count_known)
+		finding_evidence(r, x, "count there now", ns->count_origin, "%llu",
+				 (unsigned long long)ns->count);
+	add_remedy(f, r, x, ns);
+	return true;
+}
+
+static bool is_seen(const struct facts *f, uint64_t inode)
+{
+	for (size_t i = 0; i < f->n_netns; i++)
+		if (f->netns[i].inode == inode)
+			return true;
+	return false;
+}
+
+/* Namespaces that the log names and that are gone, or hidden: one finding for all. */
+static bool gone(const struct facts *f, const struct check *c, struct report *r,
+		 const struct facts_log_source *log)
+{
+	double age = facts_full_age_s(f);
+	uint64_t n_lines = 0;
+	unsigned n = 0;
+	struct finding *x;
+
+	for (unsigned i = 0; i < log->log.n_netns; i++) {
+		if (is_seen(f, log->log.netns[i].inode))
+			continue;
+		n++;
+		n_lines += log->log.netns[i].n;
 	}
+	if (n == 0)
+		return false;
+	x = judge_add(f, r, c, f->is_root ? SEVERITY_NOTE : SEVERITY_WARNING, NULL,
+		      "The log says that the tables of %u namespaces were full which %s.", n,
+		      f->is_root ? "no longer exist" : "we cannot see");
+	for (unsigned i = 0; i < log->log.n_netns && i < 4; i++)
+		if (!is_seen(f, log->log.netns[i].inode))
+			finding_evidence(r, x, "log: table full in netns", log->source,
+					 "%llu: at least %llu times",
+					 (unsigned long long)log->log.netns[i].inode,
+					 (unsigned long long)log->log.netns[i].n);
+	if (age >= 0)
+		finding_evidence(r, x, "last such line", log->source, "%s ago",
+				 judge_seconds(r, age));
+	if (x && f->is_root)
+		x->cause = "A pod, container or test that ended took its table along. If such ones "
+			   "come again, look while they run: conntune status.";
 	return true;
 }
 
@@ -95,14 +131,18 @@ void check_other_namespace(const struct facts *f, const struct check *c, struct 
 	}
 	for (unsigned i = 0; log && i < log->log.n_netns; i++)
 		is_said |= logged(f, c, r, &log->log.netns[i], log);
+	if (log)
+		is_said |= gone(f, c, r, log);
 	if (is_said)
 		return;
 	if (!f->is_netns_known)
 		judge_unknown(r, c, "the namespaces of this machine cannot be listed: %s",
 			      f->netns_why);
-	else if (f->n_unreadable > 0)
-		judge_unknown(r, c, "%u namespaces or processes are hidden from us%s",
-			      f->n_unreadable, f->is_root ? "" : "; as root all are seen");
+	else if (f->n_unreadable > 0 && !f->is_root)
+		judge_unknown(r, c,
+			      "the namespaces of %u processes are hidden from us; as root all are "
+			      "seen",
+			      f->n_unreadable);
 	else if (n_read == 0)
 		judge_ok(r, c, "There is no other network namespace with a table.");
 	else

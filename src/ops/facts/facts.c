@@ -327,7 +327,8 @@ static int read_closely(struct host *h, const struct netns_list *list,
 			continue;
 		r = look_closely(inside, o, ns, err);
 		if (r == 0 && i == 0 && o->want_rules)
-			facts_read_rules(inside, f);
+			facts_read_rules(inside, o->rules_timeout_ms ? o->rules_timeout_ms : 5000,
+					 f);
 		if (r == 0 && i == 0 && o->want_sockets)
 			r = facts_read_sockets(inside, f);
 		if (r < 0)

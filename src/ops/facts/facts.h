@@ -135,11 +135,12 @@ struct facts {
 };
 
 struct facts_options {
-	bool want_table;   /* read the tables of the namespaces that matter */
-	bool want_rules;   /* run iptables-save and nft */
-	bool want_sockets; /* read /proc/net/tcp and who listens */
-	bool want_logs;	   /* also the files under /var/log; without it dmesg only */
-	bool want_boot;	   /* files read at boot, programs that run, interface counters */
+	bool want_table;	   /* read the tables of the namespaces that matter */
+	bool want_rules;	   /* run iptables-save and nft */
+	unsigned rules_timeout_ms; /* for each of these; 0 is 5000 */
+	bool want_sockets;	   /* read /proc/net/tcp and who listens */
+	bool want_logs;		   /* also the files under /var/log; without it dmesg only */
+	bool want_boot;		   /* files read at boot, programs that run, interface counters */
 	const char *netns; /* look at this one instead of our own; "all" reads every table */
 };
 

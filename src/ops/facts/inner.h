@@ -20,7 +20,7 @@ int facts_read_table(struct host *h, struct facts_netns *ns);
 void facts_read_logs(struct host *h, bool want_files, struct facts *f);
 
 /* Rules, sockets and listeners of the namespace @h stands for. -ENOMEM. */
-void facts_read_rules(struct host *h, struct facts *f);
+void facts_read_rules(struct host *h, unsigned timeout_ms, struct facts *f);
 int facts_read_sockets(struct host *h, struct facts *f);
 
 /* Programs that run, counters of interfaces, other tables. */

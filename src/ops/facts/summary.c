@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define N_PORTS		65536
-#define FIRST_EPHEMERAL 32768 /* the low end of net.ipv4.ip_local_port_range by default */
+#include "ops/table/service.h"
+
+#define N_PORTS 65536
 
 const uint32_t summary_age_bound_s[SUMMARY_AGES] = {
 	60, 600, 3600, 7200, 6 * 3600, 86400, 2 * 86400, UINT32_MAX,
@@ -41,14 +42,6 @@ void summary_fini(struct summary *s)
 {
 	free(s->work);
 	s->work = NULL;
-}
-
-uint16_t summary_service_port(const struct ct_entry *e)
-{
-	uint16_t from = ntohs(e->tuple[CT_DIR_ORIG].src_part);
-	uint16_t to = ntohs(e->tuple[CT_DIR_ORIG].dst_part);
-
-	return to >= FIRST_EPHEMERAL && from > 0 && from < FIRST_EPHEMERAL ? from : to;
 }
 
 static bool is_loopback(const struct ct_tuple *t)
@@ -244,9 +237,9 @@ void summary_add(struct summary *s, const struct ct_entry *e)
 	bool has_flags = e->known & (CT_KNOWN_STATUS | CT_KNOWN_FLAGS);
 	bool is_assured = has_flags && (e->status & CT_STATUS_ASSURED);
 	bool is_unreplied = has_flags && !(e->status & CT_STATUS_SEEN_REPLY);
-	uint16_t port = summary_service_port(e);
+	bool is_reversed;
+	uint16_t port = entry_service_port(e, &is_reversed);
 	struct summary_service *v = service_of(s, t->proto, port);
-	bool is_reversed = port != ntohs(t->dst_part);
 
 	s->n++;
 	v->n++;

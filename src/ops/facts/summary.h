@@ -92,8 +92,4 @@ void summary_add(struct summary *s, const struct ct_entry *e);
 void summary_end(struct summary *s);
 void summary_fini(struct summary *s);
 
-/* The port of the server of @e in host order: the destination port of the first packet, unless
- * that one is ephemeral and the source port is not (a connection picked up in the middle). */
-uint16_t summary_service_port(const struct ct_entry *e);
-
 #endif

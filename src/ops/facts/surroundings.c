@@ -17,10 +17,10 @@
 /* --- rules --- */
 
 static int scan_command(struct host *h, const char *name, const char *const argv[],
-			enum rules_syntax syntax, struct rules *r)
+			unsigned timeout_ms, enum rules_syntax syntax, struct rules *r)
 {
 	auto_fini(ct_buf) struct ct_buf text = { 0 };
-	int e = host_command(h, name, argv, 5000, &text, NULL);
+	int e = host_command(h, name, argv, timeout_ms, &text, NULL);
 
 	if (e == 0)
 		rules_scan(r, syntax, name, text.p ? text.p : "", text.len);
@@ -50,16 +50,16 @@ static void scan_files(struct host *h, struct rules *r)
 	}
 }
 
-void facts_read_rules(struct host *h, struct facts *f)
+void facts_read_rules(struct host *h, unsigned timeout_ms, struct facts *f)
 {
 	static const char *const v4[] = { "iptables-save", NULL };
 	static const char *const v6[] = { "ip6tables-save", NULL };
 	static const char *const nft[] = { "nft", "list", "ruleset", NULL };
-	int r4 = scan_command(h, "iptables-save", v4, RULES_IPTABLES, &f->rules);
+	int r4 = scan_command(h, "iptables-save", v4, timeout_ms, RULES_IPTABLES, &f->rules);
 	int r;
 
-	(void)scan_command(h, "ip6tables-save", v6, RULES_IP6TABLES, &f->rules);
-	r = scan_command(h, "nft-ruleset", nft, RULES_NFT, &f->rules);
+	(void)scan_command(h, "ip6tables-save", v6, timeout_ms, RULES_IP6TABLES, &f->rules);
+	r = scan_command(h, "nft-ruleset", nft, timeout_ms, RULES_NFT, &f->rules);
 	if (!f->rules.is_known && !f->is_live)
 		scan_files(h, &f->rules);
 	if (f->rules.is_known)

@@ -51,5 +51,5 @@ TEST(used_buckets_follow_the_load)
 }
 
 TAP_MAIN(&tap_one_in_hundred_reclaimable_loses_most, &tap_more_buckets_weaken_early_drop,
-	 &tap_without_victims_all_is_lost, 
-	 &tap_capacity_is_the_inverse, &tap_used_buckets_follow_the_load)
+	 &tap_without_victims_all_is_lost, &tap_capacity_is_the_inverse,
+	 &tap_used_buckets_follow_the_load)

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * conntune doctor: gathers the facts, runs the checks, and says what is wrong: the verdict first,
+ * then the findings worst first, then what is fine and what could not be judged.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/cmd/cmd.h"
+#include "ops/diagnose/check.h"
+#include "ops/diagnose/judge.h"
+
+enum doctor_key { KEY_ONLY = 1, KEY_LIST, KEY_SEVERITY, KEY_CHECK, KEY_NO_TABLE };
+
+struct doctor_state {
+	const char *only;
+	bool is_list, is_check, is_table_unwanted;
+	enum severity severity; /* 0 (OK) is "not given" */
+};
+
+static const struct option_spec doctor_options[] = {
+	{ "only", 0, "CHECKS", KEY_ONLY, "run these checks, by id or name: RC2,boot" },
+	{ "list", 0, NULL, KEY_LIST, "show the catalogue of checks" },
+	{ "severity", 0, "LEVEL", KEY_SEVERITY,
+	  "exit with 3 from note, warning (default) or critical on" },
+	{ "check", 0, NULL, KEY_CHECK,
+	  "one line for Nagios and the like, exit 0 to 3; reads no table" },
+	{ "no-table", 0, NULL, KEY_NO_TABLE, "do not read the table itself" },
+	{ NULL, 0, NULL, 0, NULL },
+};
+
+static int set_severity(struct doctor_state *s, const char *value, struct ct_err *err)
+{
+	static const enum severity levels[] = { SEVERITY_NOTE, SEVERITY_WARNING,
+						SEVERITY_CRITICAL };
+
+	for (size_t i = 0; i < 3; i++) {
+		if (strcmp(value, severity_name(levels[i])) == 0) {
+			s->severity = levels[i];
+			return 0;
+		}
+	}
+	return ct_err_set(err, -EINVAL, "--severity takes note, warning or critical, not '%s'",
+			  value);
+}
+
+static int doctor_option(void *state, int key, const char *value, struct ct_err *err)
+{
+	struct doctor_state *s = state;
+
+	switch ((enum doctor_key)key) {
+	case KEY_ONLY:
+		s->only = value;
+		return 0;
+	case KEY_LIST:
+		s->is_list = true;
+		return 0;
+	case KEY_SEVERITY:
+		return set_severity(s, value, err);
+	case KEY_CHECK:
+		s->is_check = true;
+		return 0;
+	case KEY_NO_TABLE:
+		s->is_table_unwanted = true;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int finish(struct writer *w)
+{
+	int r = writer_finish(w);
+
+	if (r < 0)
+		cmd_error("standard output: %s", strerror(-r));
+	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int list_checks(const struct common_options *common)
+{
+	static const struct writer_column columns[] = { { "id", "ID", false },
+							{ "name", "NAME", false },
+							{ "title", "WHAT", false } };
+	auto_free(writer) struct writer *w = cmd_writer(common);
+
+	if (!w)
+		return EXIT_FAILED;
+	writer_begin(w, "doctor-list", 1);
+	writer_list(w, "checks", NULL, columns, 3);
+	for (size_t i = 0; i < check_n; i++) {
+		writer_row(w);
+		writer_str(w, "id", NULL, check_list[i].id);
+		writer_str(w, "name", NULL, check_list[i].name);
+		writer_str(w, "title", NULL, check_list[i].title);
+		writer_end(w);
+	}
+	writer_end(w);
+	return finish(w);
+}
+
+/* --- one line for monitoring --- */
+
+static const char *nagios_word(int code)
+{
+	static const char *const words[] = { "OK", "WARNING", "CRITICAL", "UNKNOWN" };
+
+	return words[code];
+}
+
+static int say_check(const struct facts *f, const struct report *r)
+{
+	const struct facts_netns *ns = &f->netns[0];
+	const struct finding *worst = report_n(r) ? report_at(r, 0) : NULL;
+	enum severity severity = worst ? worst->severity : SEVERITY_OK;
+	int code = severity == SEVERITY_CRITICAL ? 2 : severity == SEVERITY_WARNING ? 1 : 0;
+
+	if (code == 0 && !ns->is_count_known && f->module != FACTS_MODULE_ABSENT &&
+	    f->module != FACTS_MODULE_LOADABLE)
+		code = 3;
+	(void)printf("CONNTRACK %s - ", nagios_word(code));
+	if (code == 3)
+		(void)printf("there is no connection table to be seen");
+	else if (code > 0)
+		(void)printf("%s", worst->sentence);
+	else if (ns->is_count_known && ns->is_max_known)
+		(void)printf("%llu of %llu entries", (unsigned long long)ns->count,
+			     (unsigned long long)ns->max);
+	else
+		(void)printf("tracking is off");
+	if (ns->is_count_known) {
+		(void)printf(" | count=%llu", (unsigned long long)ns->count);
+		if (ns->is_max_known && ns->max > 0)
+			(void)printf(";%llu;%llu;0;%llu", (unsigned long long)(ns->max / 10 * 9),
+				     (unsigned long long)ns->max, (unsigned long long)ns->max);
+		if (ns->is_stats_known)
+			(void)printf(" drop=%lluc early_drop=%lluc insert_failed=%lluc",
+				     (unsigned long long)ns->stats.sum[NL_STAT_DROP],
+				     (unsigned long long)ns->stats.sum[NL_STAT_EARLY_DROP],
+				     (unsigned long long)ns->stats.sum[NL_STAT_INSERT_FAILED]);
+	}
+	(void)printf("\n");
+	return code;
+}
+
+/* --- JSON --- */
+
+static void json_finding(struct writer *w, const struct finding *x)
+{
+	writer_row(w);
+	writer_str(w, "id", NULL, x->id);
+	writer_str(w, "name", NULL, x->name);
+	writer_str(w, "severity", NULL, severity_name(x->severity));
+	if (x->netns)
+		writer_str(w, "netns", NULL, x->netns);
+	writer_str(w, "sentence", NULL, x->sentence);
+	if (x->cause)
+		writer_str(w, "cause", NULL, x->cause);
+	if (x->remedy)
+		writer_str(w, "remedy", NULL, x->remedy);
+	if (x->danger)
+		writer_str(w, "danger", NULL, x->danger);
+	writer_list(w, "evidence", NULL, NULL, 0);
+	for (size_t i = 0; i < x->n_evidence; i++) {
+		writer_row(w);
+		writer_str(w, "what", NULL, x->evidence[i].what);
+		writer_str(w, "value", NULL, x->evidence[i].value);
+		writer_str(w, "origin", NULL, x->evidence[i].origin);
+		writer_end(w);
+	}
+	writer_end(w);
+	writer_end(w);
+}
+
+static void say_json(struct writer *w, const struct facts *f, const struct report *r,
+		     const char *verdict)
+{
+	writer_section(w, "machine", NULL);
+	if (f->release[0])
+		writer_str(w, "release", NULL, f->release);
+	if (f->is_mem_known)
+		writer_u64(w, "mem_bytes", NULL, f->mem_bytes);
+	if (f->n_cpus)
+		writer_u64(w, "cpus", NULL, f->n_cpus);
+	writer_end(w);
+	writer_str(w, "severity", NULL, severity_name(report_worst(r)));
+	writer_str(w, "verdict", NULL, verdict);
+	writer_list(w, "findings", NULL, NULL, 0);
+	for (size_t i = 0; i < report_n(r); i++)
+		json_finding(w, report_at(r, i));
+	writer_end(w);
+}
+
+/* --- text --- */
+
+static enum writer_style style_of(enum severity s)
+{
+	switch (s) {
+	case SEVERITY_OK:
+		return WRITER_GOOD;
+	case SEVERITY_NOT_JUDGED:
+		return WRITER_PLAIN;
+	case SEVERITY_NOTE:
+		return WRITER_NOTE;
+	case SEVERITY_WARNING:
+		return WRITER_WARNING;
+	case SEVERITY_CRITICAL:
+		return WRITER_BAD;
+	}
+	return WRITER_PLAIN;
+}
+
+static const char *severity_word(enum severity s)
+{
+	switch (s) {
+	case SEVERITY_OK:
+	case SEVERITY_NOT_JUDGED:
+		return "OK";
+	case SEVERITY_NOTE:
+		return "NOTE";
+	case SEVERITY_WARNING:
+		return "WARNING";
+	case SEVERITY_CRITICAL:
+		return "CRITICAL";
+	}
+	return "";
+}
+
+/* Evidence lines up: what, value, and where it was seen. */
+static void text_evidence(struct writer *w, struct report *r, const struct finding *x)
+{
+	size_t wide = 0;
+
+	for (size_t i = 0; i < x->n_evidence; i++)
+		if (strlen(x->evidence[i].what) > wide)
+			wide = strlen(x->evidence[i].what);
+	for (size_t i = 0; i < x->n_evidence; i++) {
+		const struct evidence *e = &x->evidence[i];
+		bool has_origin = e->origin && e->origin[0];
+
+		writer_para(w, 4,
+			    report_text(r, "%-*s  %s%s%s%s", (int)wide, e->what, e->value,
+					has_origin ? "  [" : "", has_origin ? e->origin : "",
+					has_origin ? "]" : ""));
+	}
+}
+
+static void text_part(struct writer *w, const char *title, const char *text)
+{
+	if (!text)
+		return;
+	writer_para(w, 2, title);
+	writer_para(w, 4, text);
+}
+
+static void text_finding(struct writer *w, struct report *r, const struct finding *x)
+{
+	writer_para_styled(w, style_of(x->severity), 0,
+			   report_text(r, "%s  %s %s%s%s", severity_word(x->severity), x->id,
+				       x->name, x->netns ? ", namespace " : "",
+				       x->netns ? x->netns : ""));
+	writer_para_styled(w, WRITER_BOLD, 2, x->sentence);
+	text_evidence(w, r, x);
+	text_part(w, "Why", x->cause);
+	text_part(w, "Do", x->remedy);
+	text_part(w, "Danger", x->danger);
+	writer_para(w, 0, "\n");
+}
+
+/* "Fine: RC4 flood, RC5 udp." in one paragraph. */
+static void text_fine(struct writer *w, struct report *r)
+{
+	const char *list = "";
+
+	for (size_t i = 0; i < report_n(r); i++) {
+		const struct finding *x = report_at(r, i);
+
+		if (x->severity == SEVERITY_OK)
+			list = report_text(r, "%s%s%s %s", list, list[0] ? ", " : "", x->id,
+					   x->name);
+	}
+	if (list[0])
+		writer_para(w, 0, report_text(r, "Judged and fine: %s.", list));
+}
+
+static void text_not_judged(struct writer *w, struct report *r, const struct facts *f)
+{
+	bool is_first = true;
+
+	for (size_t i = 0; i < report_n(r); i++) {
+		const struct finding *x = report_at(r, i);
+
+		if (x->severity != SEVERITY_NOT_JUDGED)
+			continue;
+		if (is_first)
+			writer_para(w, 0, "Not judged:");
+		is_first = false;
+		writer_para(w, 2, report_text(r, "%s %s: %s", x->id, x->name, x->sentence));
+	}
+	if (!is_first && f->is_live && !f->is_root)
+		writer_para(w, 0, "As root more can be seen.");
+}
+
+static void text_machine(struct writer *w, struct report *r, const struct facts *f)
+{
+	const char *text = f->release[0] ? report_text(r, "Linux %s", f->release)
+					 : "A kernel of unknown release";
+
+	if (f->is_mem_known)
+		text = report_text(r, "%s, %s", text, judge_bytes(r, f->mem_bytes));
+	if (f->n_cpus)
+		text = report_text(r, "%s, %u processor%s", text, f->n_cpus,
+				   f->n_cpus == 1 ? "" : "s");
+	if (f->is_uptime_known)
+		text = report_text(r, "%s, up %s", text, judge_seconds(r, f->uptime_s));
+	writer_para(w, 0, text);
+	writer_para(w, 0, "\n");
+}
+
+static void say_text(struct writer *w, const struct facts *f, struct report *r, const char *verdict)
+{
+	enum severity worst = report_worst(r);
+
+	writer_para_styled(w, style_of(worst), 0,
+			   report_text(r, "%s: %s", severity_word(worst), verdict));
+	text_machine(w, r, f);
+	for (size_t i = 0; i < report_n(r); i++)
+		if (report_at(r, i)->severity >= SEVERITY_NOTE)
+			text_finding(w, r, report_at(r, i));
+	text_fine(w, r);
+	text_not_judged(w, r, f);
+}
+
+static int say_all(const struct doctor_state *s, const struct common_options *common,
+		   const struct facts *f, struct report *r)
+{
+	auto_free(writer) struct writer *w = cmd_writer(common);
+	enum severity limit = s->severity ? s->severity : SEVERITY_WARNING;
+	const char *verdict = check_verdict(f, r);
+
+	if (!w)
+		return EXIT_FAILED;
+	writer_begin(w, "doctor", 1);
+	if (common->is_json)
+		say_json(w, f, r, verdict);
+	else
+		say_text(w, f, r, verdict);
+	if (finish(w) != EXIT_DONE)
+		return EXIT_FAILED;
+	return report_worst(r) >= limit ? EXIT_FINDINGS : EXIT_DONE;
+}
+
+static int doctor_run(void *state, const struct common_options *common, int argc, char **argv)
+{
+	struct doctor_state *s = state;
+	struct facts_options o = {
+		.want_table = !s->is_table_unwanted && !s->is_check,
+		.want_rules = !s->is_check,
+		.want_sockets = !s->is_check,
+		.want_logs = !s->is_check,
+		.want_boot = !s->is_check,
+		.netns = common->netns,
+	};
+	auto_free(host) struct host *h = NULL;
+	auto_free(facts) struct facts *f = NULL;
+	auto_free(report) struct report *r = NULL;
+	struct ct_err err = { "" };
+	int e;
+
+	if (argc > 0) {
+		cmd_error("doctor: '%s' is not understood", argv[0]);
+		return EXIT_MISUSE;
+	}
+	if (s->is_list)
+		return list_checks(common);
+	h = cmd_host(common);
+	if (!h)
+		return EXIT_FAILED;
+	if (facts_collect(h, &o, &f, &err) < 0 || report_new(&r) < 0) {
+		cmd_error("%s", err.text[0] ? err.text : "out of memory");
+		return EXIT_FAILED;
+	}
+	e = check_run(f, s->only, r, &err);
+	if (e < 0) {
+		cmd_error("%s", err.text);
+		return e == -EINVAL ? EXIT_MISUSE : EXIT_FAILED;
+	}
+	return s->is_check ? say_check(f, r) : say_all(s, common, f, r);
+}
+
+const struct command command_doctor = {
+	.name = "doctor",
+	.summary = "Say what is wrong with connection tracking here, why, and what to do",
+	.options = doctor_options,
+	.option = doctor_option,
+	.run = doctor_run,
+	.state_size = sizeof(struct doctor_state),
+};
