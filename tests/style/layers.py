@@ -20,6 +20,7 @@ EDGES = {
     "ops/host": "lib/base",
     "ops/netlink": "lib/ct",
     "ops/report": "lib/base",
+    "ops/bundle": "ops/host ops/netlink",
     "ops/table": "lib/engine ops/host ops/netlink",
     "ops/settings": "ops/host",
     "ops/capture": "lib/traffic ops/host",
@@ -31,7 +32,7 @@ EDGES = {
     "ops/apply": "ops/plan ops/host ops/settings",
     "app/watch": "ops/facts ops/metrics",
     "app/serve": "ops/metrics ops/facts ops/diagnose",
-    "app/cmd": "app/watch app/serve ops/apply ops/capture lib/hooks",
+    "app/cmd": "app/watch app/serve ops/apply ops/capture ops/bundle lib/hooks",
 }
 
 # The layer of each installed header is that of its noun.
