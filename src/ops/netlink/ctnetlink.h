@@ -42,10 +42,10 @@ int nl_dump_request(void *buf, const struct nl_filter *filter);
 
 /* What the answers are called where a machine is recorded: recorded/netlink/NAME. */
 #define NL_NAME_TABLE	     "conntrack"
-#define NL_NAME_STATS_CPU    "conntrack-stats"
-#define NL_NAME_STATS	     "conntrack-count"
+#define NL_NAME_STATS_CPU    "conntrack-stats-cpu"
+#define NL_NAME_STATS	     "conntrack-stats"
 #define NL_NAME_EXPECT	     "expect"
-#define NL_NAME_EXPECT_STATS "expect-stats"
+#define NL_NAME_EXPECT_STATS "expect-stats-cpu"
 
 /* Requests of the other reads: per-CPU statistics, count and max, expectations and their
  * statistics. Each returns the size in bytes. */
