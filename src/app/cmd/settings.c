@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "app/cmd/cmd.h"
+#include "ops/host/netns.h"
 #include "ops/settings/boot.h"
 
 enum { SETTINGS_CHANGED = 1, SETTINGS_ALL };
@@ -114,46 +115,64 @@ static bool is_asked(const struct setting *s, int argc, char **argv)
 	return argc == 0;
 }
 
-static void show_list(struct writer *w, const struct settings *s, const struct settings_state *o,
-		      int argc, char **argv)
+static void show_row(struct writer *w, const char *netns, const struct setting_value *v)
+{
+	writer_row(w);
+	if (netns)
+		writer_str(w, "netns", NULL, netns);
+	writer_str(w, "name", NULL, v->setting->name);
+	writer_str(w, "key", NULL, v->setting->key);
+	put_now(w, v, NULL);
+	if (v->is_after_known)
+		writer_i64(w, "after_boot", NULL, v->after);
+	if (v->is_default_known)
+		writer_i64(w, "default", NULL, v->by_default);
+	writer_str(w, "unit", NULL, setting_unit_name(v->setting->unit));
+	writer_str(w, "scope", NULL, setting_scope_name(v->setting->scope));
+	writer_bool(w, "is_writable", NULL, v->is_writable);
+	if (v->now_path[0])
+		writer_str(w, "path", NULL, v->now_path);
+	writer_str(w, "fate", NULL, setting_fate_name(v->boot_fate));
+	if (v->boot_why[0])
+		writer_str(w, "why", NULL, v->boot_why);
+	put_origin(w, v);
+	writer_end(w);
+}
+
+/* A run: what was asked, and where the rows go. */
+struct settings_run {
+	struct writer *w;
+	const struct settings_state *o;
+	int argc;
+	char **argv;
+	bool has_netns;
+};
+
+static void begin_list(const struct settings_run *run)
 {
 	static const struct writer_column columns[] = {
-		{ "name", "setting", false },
-		{ "now", "now", true },
-		{ "after_boot", "after boot", true },
-		{ "default", "default", true },
-		{ "unit", "unit", false },
+		{ "netns", "namespace", false }, { "name", "setting", false },
+		{ "now", "now", true },		 { "after_boot", "after boot", true },
+		{ "default", "default", true },	 { "unit", "unit", false },
 		{ "origin", "origin", false },
 	};
+	size_t skipped = run->has_netns ? 0 : 1;
 
-	writer_list(w, "settings", NULL, columns, 6);
+	writer_list(run->w, "settings", NULL, columns + skipped, 7 - skipped);
+}
+
+static void show_rows(const struct settings_run *run, const char *netns, const struct settings *s)
+{
 	for (size_t i = 0; i < s->n; i++) {
 		const struct setting_value *v = &s->at[i];
 
-		if (!is_asked(v->setting, argc, argv) || (o->is_changed_only && !is_changed(v)))
+		if (!is_asked(v->setting, run->argc, run->argv) ||
+		    (run->o->is_changed_only && !is_changed(v)))
 			continue;
-		if (is_dull(v) && !o->is_all && argc == 0)
+		if (is_dull(v) && !run->o->is_all && run->argc == 0)
 			continue;
-		writer_row(w);
-		writer_str(w, "name", NULL, v->setting->name);
-		writer_str(w, "key", NULL, v->setting->key);
-		put_now(w, v, NULL);
-		if (v->is_after_known)
-			writer_i64(w, "after_boot", NULL, v->after);
-		if (v->is_default_known)
-			writer_i64(w, "default", NULL, v->by_default);
-		writer_str(w, "unit", NULL, setting_unit_name(v->setting->unit));
-		writer_str(w, "scope", NULL, setting_scope_name(v->setting->scope));
-		writer_bool(w, "is_writable", NULL, v->is_writable);
-		if (v->now_path[0])
-			writer_str(w, "path", NULL, v->now_path);
-		writer_str(w, "fate", NULL, setting_fate_name(v->boot_fate));
-		if (v->boot_why[0])
-			writer_str(w, "why", NULL, v->boot_why);
-		put_origin(w, v);
-		writer_end(w);
+		show_row(run->w, netns, v);
 	}
-	writer_end(w);
 }
 
 static void show_assignments(struct writer *w, const struct boot *b, const struct setting *only,
@@ -305,35 +324,72 @@ static void show_one(struct writer *w, const struct setting_value *v, const stru
 	show_spellings(w, s);
 }
 
-static int settings_show(struct writer *w, struct host *h, const struct settings_state *o, int argc,
-			 char **argv)
+/* The machine as it is: all of it, or one knob explained. */
+static int show_machine(const struct settings_run *run, struct host *h)
 {
 	auto_fini(settings) struct settings s = { 0 };
 	auto_free(boot) struct boot *b = NULL;
-	const struct setting *one = argc == 1 ? settings_find(argv[0]) : NULL;
+	const struct setting *one = run->argc == 1 ? settings_find(run->argv[0]) : NULL;
 	struct ct_err err = { "" };
 
 	if (settings_read(h, &s, &err) < 0 || boot_read(h, &b, &err) < 0) {
 		cmd_error("%s", err.text);
 		return EXIT_FAILED;
 	}
-	writer_begin(w, "settings", 1);
 	if (one) {
-		show_one(w, settings_at(&s, one->name), b);
-	} else {
-		show_list(w, &s, o, argc, argv);
-		if (argc == 0) {
-			show_boot(w, b);
-			show_assignments(w, b, NULL, false);
-		}
+		show_one(run->w, settings_at(&s, one->name), b);
+		return EXIT_DONE;
 	}
-	return writer_finish(w) < 0 ? EXIT_FAILED : EXIT_DONE;
+	begin_list(run);
+	show_rows(run, NULL, &s);
+	writer_end(run->w);
+	if (run->argc == 0) {
+		show_boot(run->w, b);
+		show_assignments(run->w, b, NULL, false);
+	}
+	return EXIT_DONE;
+}
+
+/* One namespace of --netns. Only the initial one is there again after a boot. */
+static int visit(void *user, struct host *h, const struct netns *ns)
+{
+	const struct settings_run *run = user;
+	auto_fini(settings) struct settings s = { 0 };
+	struct ct_err err = { "" };
+	char name[128];
+	int r;
+
+	r = ns->is_initial ? settings_read(h, &s, &err) : settings_read_now(h, &s, &err);
+	if (r < 0) {
+		cmd_error("%s", err.text);
+		return EXIT_FAILED;
+	}
+	cmd_netns_name(ns, name, sizeof(name));
+	show_rows(run, name, &s);
+	return EXIT_DONE;
+}
+
+static int settings_show(struct settings_run *run, const struct common_options *common,
+			 struct host *h)
+{
+	int code;
+
+	writer_begin(run->w, "settings", 1);
+	if (!run->has_netns) {
+		code = show_machine(run, h);
+	} else {
+		begin_list(run);
+		code = cmd_each_netns(common, h, visit, run);
+		writer_end(run->w);
+	}
+	return writer_finish(run->w) < 0 ? EXIT_FAILED : code;
 }
 
 static int settings_run(void *state, const struct common_options *common, int argc, char **argv)
 {
 	auto_free(host) struct host *h = NULL;
 	auto_free(writer) struct writer *w = NULL;
+	struct settings_run run = { .o = state, .argc = argc, .argv = argv };
 
 	for (int i = 0; i < argc; i++) {
 		bool is_part = false;
@@ -347,7 +403,9 @@ static int settings_run(void *state, const struct common_options *common, int ar
 	}
 	h = cmd_host(common);
 	w = h ? cmd_writer(common) : NULL;
-	return w ? settings_show(w, h, state, argc, argv) : EXIT_FAILED;
+	run.w = w;
+	run.has_netns = common->netns != NULL;
+	return w ? settings_show(&run, common, h) : EXIT_FAILED;
 }
 
 const struct command command_settings = {
