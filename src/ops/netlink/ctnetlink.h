@@ -37,7 +37,9 @@ struct nl_filter {
 };
 
 /* Writes the request of a full or filtered dump of the table into @buf (NL_MAX_REQUEST bytes);
- * @filter may be null. Returns its size in bytes, or -EINVAL for a filter ctnetlink cannot do. */
+ * @filter may be null. Returns its size in bytes, or -EINVAL for a filter ctnetlink cannot do.
+ * IPv6 addresses are left out of it, because kernels compare them wrongly; what is delivered is
+ * then more. */
 int nl_dump_request(void *buf, const struct nl_filter *filter);
 
 /* What the answers are called where a machine is recorded: recorded/netlink/NAME. */

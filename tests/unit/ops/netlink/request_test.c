@@ -53,6 +53,20 @@ TEST(tuple_flags_are_native_and_ports_bring_their_protocol)
 	EQ_INT(flags, 8 | 32);
 }
 
+TEST(addresses_are_asked_for_in_ipv4_only)
+{
+	const struct nl_filter all = { .fields = NL_FILTER_FAMILY, .family = CT_FAMILY_IPV6 };
+	struct nl_filter f = { .fields = NL_FILTER_FAMILY | NL_FILTER_SRC | NL_FILTER_REPLY_DST,
+			       .family = CT_FAMILY_IPV6 };
+	uint8_t plain[NL_MAX_REQUEST];
+	int size = nl_dump_request(plain, &all);
+
+	EQ_INT(nl_dump_request(room, &f), size);
+	OK(memcmp(room, plain, (size_t)size) == 0);
+	f.family = CT_FAMILY_IPV4;
+	EQ_INT(nl_dump_request(room, &f), size + 2 * (4 + 4 + 8) + 20);
+}
+
 TEST(what_the_kernel_would_refuse_is_refused)
 {
 	struct nl_filter f = { .fields = NL_FILTER_STATUS };
@@ -69,4 +83,4 @@ TEST(what_the_kernel_would_refuse_is_refused)
 
 TAP_MAIN(&tap_a_full_dump_is_20_bytes, &tap_status_and_mark_are_value_and_mask,
 	 &tap_tuple_flags_are_native_and_ports_bring_their_protocol,
-	 &tap_what_the_kernel_would_refuse_is_refused)
+	 &tap_addresses_are_asked_for_in_ipv4_only, &tap_what_the_kernel_would_refuse_is_refused)
