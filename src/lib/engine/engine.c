@@ -120,7 +120,7 @@ struct ct_engine *ct_engine_new(const struct ct_engine_config *cfg, struct ct_er
 
 	if (check_config(cfg, err) < 0)
 		return NULL;
-	en = engine_alloc(&boot, sizeof(*en), 64);
+	en = ct_mem_alloc(&boot, sizeof(*en), 64);
 	if (!en) {
 		(void)ct_err_set(err, -ENOMEM, "no memory for a connection table");
 		return NULL;
@@ -129,12 +129,12 @@ struct ct_engine *ct_engine_new(const struct ct_engine_config *cfg, struct ct_er
 	memcpy(en->key, cfg->seed, 16);
 	en->key[1][0] = en->key[0][0] ^ UINT64_C(0x9e3779b97f4a7c15);
 	en->key[1][1] = en->key[0][1] ^ UINT64_C(0xd6e8feb86659fd93);
-	pool_init(&en->pools[CLASS_SMALL], 6);
-	pool_init(&en->pools[CLASS_TCP], 7);
-	pool_init(&en->pools[CLASS_SMALL6], 6);
-	pool_init(&en->pools[CLASS_TCP6], 7);
+	ct_pool_init(&en->pools[CLASS_SMALL], 6);
+	ct_pool_init(&en->pools[CLASS_TCP], 7);
+	ct_pool_init(&en->pools[CLASS_SMALL6], 6);
+	ct_pool_init(&en->pools[CLASS_TCP6], 7);
 	ct_engine_set(en, &cfg->settings);
-	if (index_new(en) < 0) {
+	if (ct_index_new(en) < 0) {
 		ct_engine_free(en);
 		(void)ct_err_set(err, -ENOMEM, "no memory for a connection table");
 		return NULL;
@@ -146,13 +146,13 @@ void ct_engine_free(struct ct_engine *en)
 {
 	if (!en)
 		return;
-	index_free(en);
+	ct_index_free(en);
 	for (unsigned i = 0; i < N_CLASSES; i++)
-		pool_fini(en, &en->pools[i]);
-	engine_free(en, en, sizeof(*en));
+		ct_pool_fini(en, &en->pools[i]);
+	ct_mem_free(en, en, sizeof(*en));
 }
 
-void engine_clock(struct ct_engine *en, ct_time now)
+void ct_clock_set(struct ct_engine *en, ct_time now)
 {
 	uint64_t target;
 
@@ -168,7 +168,7 @@ void engine_clock(struct ct_engine *en, ct_time now)
 		uint64_t step = target - en->tick64;
 
 		step = step > MAX_STEP ? MAX_STEP : step;
-		expiry_advance(en, en->tick + (ct_tick)step);
+		ct_expiry_advance(en, en->tick + (ct_tick)step);
 		en->tick64 += step;
 		en->tick = (ct_tick)en->tick64;
 	}
@@ -176,12 +176,12 @@ void engine_clock(struct ct_engine *en, ct_time now)
 
 void ct_engine_advance(struct ct_engine *en, ct_time now)
 {
-	engine_clock(en, now);
+	ct_clock_set(en, now);
 }
 
 ct_time ct_engine_expiry(const struct ct_engine *en)
 {
-	uint32_t d = expiry_distance(en);
+	uint32_t d = ct_expiry_distance(en);
 
 	if (d == UINT32_MAX)
 		return CT_TIME_NONE;
@@ -194,28 +194,28 @@ void ct_engine_stats(const struct ct_engine *en, struct ct_engine_stats *out)
 	out->count = en->count;
 }
 
-uint32_t table_find(struct ct_engine *en, const struct probe *pr)
+uint32_t ct_table_find(struct ct_engine *en, const struct probe *pr)
 {
-	uint32_t number = index_find(en, pr);
+	uint32_t number = ct_index_find(en, pr);
 
 	/* Whatever the structure still holds, an expired entry matches nothing. */
 	if (number && tick_passed(entry_at(en, number)->deadline, en->tick)) {
-		entry_kill(en, number, CT_END_TIMEOUT);
+		ct_entry_kill(en, number, CT_END_TIMEOUT);
 		number = 0;
 	}
 	return number;
 }
 
-void entry_set_deadline(struct ct_engine *en, uint32_t number, ct_tick deadline)
+void ct_entry_set_deadline(struct ct_engine *en, uint32_t number, ct_tick deadline)
 {
 	struct entry *e = entry_at(en, number);
 
 	e->deadline = deadline;
 	if (e->check == CHECK_NONE || (int32_t)(deadline - e->check) < 0)
-		expiry_set(en, number, deadline);
+		ct_expiry_set(en, number, deadline);
 }
 
-void entry_count(const struct visit *v)
+void ct_entry_count(const struct visit *v)
 {
 	struct acct *a;
 
@@ -226,7 +226,7 @@ void entry_count(const struct visit *v)
 	a->bytes[v->dir] += v->p->size;
 }
 
-void entry_refresh(const struct visit *v, ct_tick timeout)
+void ct_entry_refresh(const struct visit *v, ct_tick timeout)
 {
 	struct entry *e = v->e;
 
@@ -234,9 +234,9 @@ void entry_refresh(const struct visit *v, ct_tick timeout)
 		if (!(e->status & CT_STATUS_CONFIRMED))
 			e->deadline = timeout;
 		else if (e->deadline != v->en->tick + timeout)
-			entry_set_deadline(v->en, v->number, v->en->tick + timeout);
+			ct_entry_set_deadline(v->en, v->number, v->en->tick + timeout);
 	}
-	entry_count(v);
+	ct_entry_count(v);
 }
 
 static void fill_proto(const struct ct_engine *en, uint32_t number, struct ct_entry *out)
@@ -268,7 +268,7 @@ static void fill_proto(const struct ct_engine *en, uint32_t number, struct ct_en
 	}
 }
 
-void entry_fill(const struct ct_engine *en, uint32_t number, struct ct_entry *out)
+void ct_entry_fill(const struct ct_engine *en, uint32_t number, struct ct_entry *out)
 {
 	const struct entry *e = entry_at(en, number);
 	ct_tick left = e->deadline;
@@ -277,8 +277,8 @@ void entry_fill(const struct ct_engine *en, uint32_t number, struct ct_entry *ou
 	out->known = CT_KNOWN_FAMILY | CT_KNOWN_TIMEOUT | CT_KNOWN_STATUS | CT_KNOWN_FLAGS |
 		     CT_KNOWN_MARK | CT_KNOWN_ZONE | CT_KNOWN_USE;
 	out->status = e->status;
-	entry_tuple(en, number, CT_DIR_ORIG, &out->tuple[CT_DIR_ORIG]);
-	entry_tuple(en, number, CT_DIR_REPLY, &out->tuple[CT_DIR_REPLY]);
+	ct_entry_tuple(en, number, CT_DIR_ORIG, &out->tuple[CT_DIR_ORIG]);
+	ct_entry_tuple(en, number, CT_DIR_REPLY, &out->tuple[CT_DIR_REPLY]);
 	if (e->status & CT_STATUS_CONFIRMED)
 		left = tick_passed(left, en->tick) ? 0 : left - en->tick;
 	out->timeout_s = left / ENGINE_HZ;
@@ -286,7 +286,7 @@ void entry_fill(const struct ct_engine *en, uint32_t number, struct ct_entry *ou
 	out->zone_dir = CT_ZONE_BOTH;
 	out->mark = e->mark;
 	out->use = 1;
-	if (tracker_of(e->key.proto) != &generic_tracker)
+	if (ct_tracker_of(e->key.proto) != &ct_generic_tracker)
 		out->known |= CT_KNOWN_PARTS;
 	fill_proto(en, number, out);
 	if (e->flags & ENTRY_HAS_ACCT) {
@@ -302,8 +302,8 @@ void entry_fill(const struct ct_engine *en, uint32_t number, struct ct_entry *ou
 	}
 }
 
-void engine_tell(struct ct_engine *en, uint32_t number, unsigned events, enum ct_end end,
-		 ct_time at)
+void ct_event_tell(struct ct_engine *en, uint32_t number, unsigned events, enum ct_end end,
+		   ct_time at)
 {
 	struct ct_event_info info = { .events = events,
 				      .end = end,
@@ -313,7 +313,7 @@ void engine_tell(struct ct_engine *en, uint32_t number, unsigned events, enum ct
 
 	if (!en->cfg.event)
 		return;
-	entry_fill(en, number, &e);
+	ct_entry_fill(en, number, &e);
 	if (end != CT_END_NONE && (e.known & CT_KNOWN_START)) {
 		e.known |= CT_KNOWN_STOP;
 		e.stop_ns = at;
@@ -331,18 +331,18 @@ static ct_time end_time(const struct ct_engine *en, const struct entry *e, enum 
 		       (ct_time)NS_PER_TICK;
 }
 
-void entry_kill(struct ct_engine *en, uint32_t number, enum ct_end end)
+void ct_entry_kill(struct ct_engine *en, uint32_t number, enum ct_end end)
 {
 	struct entry *e = entry_at(en, number);
 	struct probe pr;
 
-	entry_probe(en, number, &pr);
-	index_remove(en, pr.hash, number);
+	ct_entry_probe(en, number, &pr);
+	ct_index_remove(en, pr.hash, number);
 	e->status |= CT_STATUS_DYING;
-	engine_tell(en, number, CT_EVENT_DESTROY, end, end_time(en, e, end));
+	ct_event_tell(en, number, CT_EVENT_DESTROY, end, end_time(en, e, end));
 	if (end == CT_END_TIMEOUT)
 		en->stats.collected++;
-	pool_give(en, number);
+	ct_pool_give(en, number);
 	en->count--;
 }
 
@@ -365,7 +365,7 @@ int ct_engine_next(const struct ct_engine *en, struct ct_cursor *at, struct ct_e
 
 			if (!is_live(en, number))
 				continue;
-			entry_fill(en, number, out);
+			ct_entry_fill(en, number, out);
 			at->number++;
 			return 1;
 		}
@@ -392,7 +392,7 @@ int ct_engine_entry(const struct ct_engine *en, struct ct_handle h, struct ct_en
 
 	if (!number)
 		return -ENOENT;
-	entry_fill(en, number, out);
+	ct_entry_fill(en, number, out);
 	return 0;
 }
 
@@ -402,12 +402,12 @@ int ct_engine_find(const struct ct_engine *en, const struct ct_tuple *t, uint16_
 	struct probe pr;
 	uint32_t number;
 
-	probe_make(en, t, zone, &pr);
-	number = index_find(en, &pr);
+	ct_probe_make(en, t, zone, &pr);
+	number = ct_index_find(en, &pr);
 	if (!number || !is_live(en, number))
 		return -ENOENT;
 	*out = (struct ct_handle){ number, entry_at(en, number)->generation };
-	*dir = probe_dir(&pr, entry_at(en, number));
+	*dir = ct_probe_dir(&pr, entry_at(en, number));
 	return 0;
 }
 
@@ -417,6 +417,6 @@ int ct_engine_delete(struct ct_engine *en, struct ct_handle h)
 
 	if (!number || !(entry_at(en, number)->status & CT_STATUS_CONFIRMED))
 		return -ENOENT;
-	entry_kill(en, number, CT_END_REQUEST);
+	ct_entry_kill(en, number, CT_END_REQUEST);
 	return 0;
 }

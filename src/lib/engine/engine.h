@@ -64,59 +64,55 @@ struct ct_engine {
 };
 
 /* pool.c */
-void *engine_alloc(struct ct_engine *en, size_t size, size_t align);
-void engine_free(struct ct_engine *en, void *p, size_t size);
-void pool_init(struct pool *pool, uint8_t shift);
-void pool_fini(struct ct_engine *en, struct pool *pool);
+void *ct_mem_alloc(struct ct_engine *en, size_t size, size_t align);
+void ct_mem_free(struct ct_engine *en, void *p, size_t size);
+void ct_pool_init(struct pool *pool, uint8_t shift);
+void ct_pool_fini(struct ct_engine *en, struct pool *pool);
 /* A zeroed entry of @class with all but its generation unset; 0 when memory is out. */
-uint32_t pool_take(struct ct_engine *en, enum entry_class class);
-void pool_give(struct ct_engine *en, uint32_t number);
+uint32_t ct_pool_take(struct ct_engine *en, enum entry_class class);
+void ct_pool_give(struct ct_engine *en, uint32_t number);
 
 /* key.c */
-void probe_make(const struct ct_engine *en, const struct ct_tuple *t, uint16_t zone,
-		struct probe *out);
-void probe_prefetch(const struct ct_engine *en, const struct probe *pr);
-bool probe_matches(const struct ct_engine *en, const struct probe *pr, uint32_t number);
-enum ct_dir probe_dir(const struct probe *pr, const struct entry *e);
-void entry_probe(const struct ct_engine *en, uint32_t number, struct probe *out);
-void entry_tuple(const struct ct_engine *en, uint32_t number, enum ct_dir dir,
-		 struct ct_tuple *out);
+void ct_probe_make(const struct ct_engine *en, const struct ct_tuple *t, uint16_t zone,
+		   struct probe *out);
+bool ct_probe_matches(const struct ct_engine *en, const struct probe *pr, uint32_t number);
+enum ct_dir ct_probe_dir(const struct probe *pr, const struct entry *e);
+void ct_entry_probe(const struct ct_engine *en, uint32_t number, struct probe *out);
+void ct_entry_tuple(const struct ct_engine *en, uint32_t number, enum ct_dir dir,
+		    struct ct_tuple *out);
 
 /* index.c */
-int index_new(struct ct_engine *en);
-void index_free(struct ct_engine *en);
-void index_prefetch(const struct index *ix, uint64_t hash);
+int ct_index_new(struct ct_engine *en);
+void ct_index_free(struct ct_engine *en);
+void ct_index_prefetch(const struct index *ix, uint64_t hash);
 /* The first entry whose tag fits, to prefetch it; 0 when there is none. */
-uint32_t index_guess(const struct index *ix, uint64_t hash);
-uint32_t index_find(const struct ct_engine *en, const struct probe *pr);
-int index_insert(struct ct_engine *en, uint64_t hash, uint32_t number);
-void index_remove(struct ct_engine *en, uint64_t hash, uint32_t number);
+uint32_t ct_index_guess(const struct index *ix, uint64_t hash);
+uint32_t ct_index_find(const struct ct_engine *en, const struct probe *pr);
+int ct_index_insert(struct ct_engine *en, uint64_t hash, uint32_t number);
+void ct_index_remove(struct ct_engine *en, uint64_t hash, uint32_t number);
 
 /* expiry.c */
-void expiry_set(struct ct_engine *en, uint32_t number, ct_tick deadline);
-void expiry_advance(struct ct_engine *en, ct_tick to);
+void ct_expiry_set(struct ct_engine *en, uint32_t number, ct_tick deadline);
+void ct_expiry_advance(struct ct_engine *en, ct_tick to);
 /* The tick at which something may end, as a distance from now; UINT32_MAX when never. */
-uint32_t expiry_distance(const struct ct_engine *en);
+uint32_t ct_expiry_distance(const struct ct_engine *en);
 
 /* engine.c */
-void engine_clock(struct ct_engine *en, ct_time now);
-void engine_tell(struct ct_engine *en, uint32_t number, unsigned events, enum ct_end end,
-		 ct_time at);
-void entry_fill(const struct ct_engine *en, uint32_t number, struct ct_entry *out);
+void ct_clock_set(struct ct_engine *en, ct_time now);
+void ct_event_tell(struct ct_engine *en, uint32_t number, unsigned events, enum ct_end end,
+		   ct_time at);
+void ct_entry_fill(const struct ct_engine *en, uint32_t number, struct ct_entry *out);
 /* Takes a confirmed entry out of the table, tells its end and frees it: nf_ct_delete(). */
-void entry_kill(struct ct_engine *en, uint32_t number, enum ct_end end);
+void ct_entry_kill(struct ct_engine *en, uint32_t number, enum ct_end end);
 /* nf_ct_refresh_acct() and nf_ct_acct_update() */
-void entry_refresh(const struct visit *v, ct_tick timeout);
-void entry_count(const struct visit *v);
-void entry_set_deadline(struct ct_engine *en, uint32_t number, ct_tick deadline);
-uint32_t table_find(struct ct_engine *en, const struct probe *pr);
-
-/* track.c */
-void track_in(struct ct_engine *en, struct ct_packet *p, const struct probe *ready);
+void ct_entry_refresh(const struct visit *v, ct_tick timeout);
+void ct_entry_count(const struct visit *v);
+void ct_entry_set_deadline(struct ct_engine *en, uint32_t number, ct_tick deadline);
+uint32_t ct_table_find(struct ct_engine *en, const struct probe *pr);
 
 /* icmp.c: nf_conntrack_icmpv4_error() and its like. True when the packet's way ends there. */
-bool icmp_error(struct ct_engine *en, struct ct_packet *p);
-bool icmpv6_error(struct ct_engine *en, struct ct_packet *p);
+bool ct_icmp_error(struct ct_engine *en, struct ct_packet *p);
+bool ct_icmpv6_error(struct ct_engine *en, struct ct_packet *p);
 
 /* The trackers: struct nf_conntrack_l4proto. */
 struct ct_proto_ops {
@@ -125,11 +121,11 @@ struct ct_proto_ops {
 	/* May the collector evict it although it is assured? */
 	bool (*can_early_drop)(const struct entry *e);
 };
-#define TRACKER(proto, name) extern const struct ct_proto_ops name##_tracker;
+#define TRACKER(proto, name) extern const struct ct_proto_ops ct_##name##_tracker;
 #include "lib/engine/tracker.def"
 #undef TRACKER
-extern const struct ct_proto_ops generic_tracker;
-const struct ct_proto_ops *tracker_of(uint8_t proto);
+extern const struct ct_proto_ops ct_generic_tracker;
+const struct ct_proto_ops *ct_tracker_of(uint8_t proto);
 
 static inline struct entry *entry_at(const struct ct_engine *en, uint32_t number)
 {

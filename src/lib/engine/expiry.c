@@ -40,7 +40,7 @@ static void lower(ct_tick *bound, ct_tick to, ct_tick from)
 		*bound = to;
 }
 
-void expiry_set(struct ct_engine *en, uint32_t number, ct_tick deadline)
+void ct_expiry_set(struct ct_engine *en, uint32_t number, ct_tick deadline)
 {
 	struct pool *pool = &en->pools[entry_class_of(number)];
 	uint32_t place = number & PLACE_MASK, i = place & CHUNK_MASK;
@@ -67,7 +67,7 @@ static void visit_leaves(struct ct_engine *en, uint32_t first_number, ct_tick *l
 			leaf[i] = CHECK_NONE;
 		} else if (tick_passed(e->deadline, at)) {
 			leaf[i] = CHECK_NONE;
-			entry_kill(en, first_number + i, CT_END_TIMEOUT);
+			ct_entry_kill(en, first_number + i, CT_END_TIMEOUT);
 		} else {
 			leaf[i] = e->check = bound_of(e->deadline);
 		}
@@ -100,7 +100,7 @@ static void visit_chunk(struct ct_engine *en, unsigned class, uint32_t c, ct_tic
 	pool->bound[c] = least(tree->level2, TREE_LEVEL2, en->tick);
 }
 
-uint32_t expiry_distance(const struct ct_engine *en)
+uint32_t ct_expiry_distance(const struct ct_engine *en)
 {
 	uint32_t best = UINT32_MAX;
 
@@ -116,12 +116,12 @@ uint32_t expiry_distance(const struct ct_engine *en)
 	return best;
 }
 
-void expiry_advance(struct ct_engine *en, ct_tick to)
+void ct_expiry_advance(struct ct_engine *en, ct_tick to)
 {
 	uint32_t left = to - en->tick;
 
 	for (;;) {
-		uint32_t next = expiry_distance(en);
+		uint32_t next = ct_expiry_distance(en);
 		ct_tick at;
 
 		if (next > left)

@@ -7,7 +7,7 @@
 
 static enum judgement generic_packet(const struct visit *v)
 {
-	entry_refresh(v, ticks(v->en->cfg.settings.generic_timeout));
+	ct_entry_refresh(v, ticks(v->en->cfg.settings.generic_timeout));
 	return JUDGE_ACCEPT;
 }
 
@@ -21,10 +21,10 @@ static enum judgement gre_packet(const struct visit *v)
 		e->u.gre.stream_timeout = ticks(v->en->cfg.settings.gre_timeout_stream);
 	}
 	if (!(e->status & CT_STATUS_SEEN_REPLY)) {
-		entry_refresh(v, e->u.gre.timeout);
+		ct_entry_refresh(v, e->u.gre.timeout);
 		return JUDGE_ACCEPT;
 	}
-	entry_refresh(v, e->u.gre.stream_timeout);
+	ct_entry_refresh(v, e->u.gre.stream_timeout);
 	if (!(e->status & (CT_STATUS_ASSURED | CT_STATUS_NAT_CLASH))) {
 		e->status |= CT_STATUS_ASSURED;
 		v->p->events |= CT_EVENT_ASSURED;
@@ -32,5 +32,5 @@ static enum judgement gre_packet(const struct visit *v)
 	return JUDGE_ACCEPT;
 }
 
-const struct ct_proto_ops generic_tracker = { .name = "generic", .packet = generic_packet };
-const struct ct_proto_ops gre_tracker = { .name = "gre", .packet = gre_packet };
+const struct ct_proto_ops ct_generic_tracker = { .name = "generic", .packet = generic_packet };
+const struct ct_proto_ops ct_gre_tracker = { .name = "gre", .packet = gre_packet };

@@ -41,12 +41,12 @@ static bool relate(struct ct_engine *en, struct ct_packet *p, uint32_t at)
 		return end_as_error(en, p, "icmp: quoted packet has no tuple");
 	if (ct_tuple_invert(&inverse, &t) < 0)
 		return end_as_error(en, p, "icmp: quoted packet has no answer");
-	probe_make(en, &inverse, p->zone, &pr);
-	number = table_find(en, &pr);
+	ct_probe_make(en, &inverse, p->zone, &pr);
+	number = ct_table_find(en, &pr);
 	if (!number)
 		return end_as_error(en, p, "icmp: error about an unknown flow");
-	dir = probe_dir(&pr, entry_at(en, number));
-	entry_tuple(en, number, dir, &t);
+	dir = ct_probe_dir(&pr, entry_at(en, number));
+	ct_entry_tuple(en, number, dir, &t);
 	if (memcmp(p->data + addr_at, &t.dst, addr_size) != 0)
 		return end_as_error(en, p, "icmp: error is not for the sender of what it quotes");
 	p->info = dir == CT_DIR_REPLY ? CT_INFO_RELATED_REPLY : CT_INFO_RELATED;
@@ -54,7 +54,7 @@ static bool relate(struct ct_engine *en, struct ct_packet *p, uint32_t at)
 	return true;
 }
 
-bool icmp_error(struct ct_engine *en, struct ct_packet *p)
+bool ct_icmp_error(struct ct_engine *en, struct ct_packet *p)
 {
 	enum { HIGHEST_TYPE = 18 };
 	uint8_t type;
@@ -95,7 +95,7 @@ static bool redirect_error(struct ct_engine *en, struct ct_packet *p)
 	return relate(en, p, p->offset + FIXED + 8);
 }
 
-bool icmpv6_error(struct ct_engine *en, struct ct_packet *p)
+bool ct_icmpv6_error(struct ct_engine *en, struct ct_packet *p)
 {
 	uint8_t type;
 
@@ -119,7 +119,7 @@ static enum judgement answer_packet(const struct visit *v, bool may_open, uint32
 		v->p->why = "icmp: type does not begin a flow";
 		return JUDGE_INVALID;
 	}
-	entry_refresh(v, ticks(timeout_s));
+	ct_entry_refresh(v, ticks(timeout_s));
 	return JUDGE_ACCEPT;
 }
 
@@ -146,5 +146,5 @@ static enum judgement icmpv6_packet(const struct visit *v)
 	return answer_packet(v, type == 128 || type == 139, v->en->cfg.settings.icmpv6_timeout);
 }
 
-const struct ct_proto_ops icmp_tracker = { .name = "icmp", .packet = icmp_packet };
-const struct ct_proto_ops icmpv6_tracker = { .name = "icmpv6", .packet = icmpv6_packet };
+const struct ct_proto_ops ct_icmp_tracker = { .name = "icmp", .packet = icmp_packet };
+const struct ct_proto_ops ct_icmpv6_tracker = { .name = "icmpv6", .packet = icmpv6_packet };

@@ -76,7 +76,7 @@ static inline unsigned match(const struct line *l, uint16_t tag)
 
 static int lines_new(struct ct_engine *en, uint32_t n, struct lines *out)
 {
-	struct line *at = engine_alloc(en, (size_t)n * sizeof(*at), 64);
+	struct line *at = ct_mem_alloc(en, (size_t)n * sizeof(*at), 64);
 
 	if (!at)
 		return -1;
@@ -87,13 +87,13 @@ static int lines_new(struct ct_engine *en, uint32_t n, struct lines *out)
 
 static void lines_free(struct ct_engine *en, struct lines *ls)
 {
-	engine_free(en, ls->at, (size_t)ls->n * sizeof(*ls->at));
+	ct_mem_free(en, ls->at, (size_t)ls->n * sizeof(*ls->at));
 	*ls = (struct lines){ NULL, 0 };
 }
 
-int index_new(struct ct_engine *en)
+int ct_index_new(struct ct_engine *en)
 {
-	struct index *ix = engine_alloc(en, sizeof(*ix), 64);
+	struct index *ix = ct_mem_alloc(en, sizeof(*ix), 64);
 	uint32_t n = FIRST_LINES;
 
 	if (!ix)
@@ -102,14 +102,14 @@ int index_new(struct ct_engine *en)
 	if (en->cfg.max && lines_for(en->cfg.max) < n)
 		n = lines_for(en->cfg.max);
 	if (lines_new(en, n, &ix->now) < 0) {
-		engine_free(en, ix, sizeof(*ix));
+		ct_mem_free(en, ix, sizeof(*ix));
 		return -1;
 	}
 	en->index = ix;
 	return 0;
 }
 
-void index_free(struct ct_engine *en)
+void ct_index_free(struct ct_engine *en)
 {
 	struct index *ix = en->index;
 
@@ -117,16 +117,16 @@ void index_free(struct ct_engine *en)
 		return;
 	lines_free(en, &ix->now);
 	lines_free(en, &ix->old);
-	engine_free(en, ix, sizeof(*ix));
+	ct_mem_free(en, ix, sizeof(*ix));
 	en->index = NULL;
 }
 
-void index_prefetch(const struct index *ix, uint64_t hash)
+void ct_index_prefetch(const struct index *ix, uint64_t hash)
 {
 	__builtin_prefetch(&ix->now.at[home_of(hash, ix->now.n)]);
 }
 
-uint32_t index_guess(const struct index *ix, uint64_t hash)
+uint32_t ct_index_guess(const struct index *ix, uint64_t hash)
 {
 	const struct line *l = &ix->now.at[home_of(hash, ix->now.n)];
 	unsigned bits = match(l, tag_of(hash));
@@ -146,7 +146,7 @@ static inline uint32_t lines_find(const struct ct_engine *en, const struct lines
 		for (unsigned bits = match(l, tag); bits; bits &= bits - 1) {
 			uint32_t number = l->number[__builtin_ctz(bits)];
 
-			if (probe_matches(en, pr, number))
+			if (ct_probe_matches(en, pr, number))
 				return number;
 		}
 		if (l->n_past == 0)
@@ -155,7 +155,7 @@ static inline uint32_t lines_find(const struct ct_engine *en, const struct lines
 	}
 }
 
-uint32_t index_find(const struct ct_engine *en, const struct probe *pr)
+uint32_t ct_index_find(const struct ct_engine *en, const struct probe *pr)
 {
 	const struct index *ix = en->index;
 	uint32_t number = lines_find(en, &ix->now, pr);
@@ -219,7 +219,7 @@ static void move_line(struct ct_engine *en, struct index *ix, uint32_t i)
 
 		if (!l->tag[slot])
 			continue;
-		entry_probe(en, l->number[slot], &pr);
+		ct_entry_probe(en, l->number[slot], &pr);
 		lines_put(&ix->now, pr.hash, l->number[slot]);
 		(void)lines_drop(&ix->old, pr.hash, l->number[slot]);
 	}
@@ -258,7 +258,7 @@ static int grow(struct ct_engine *en, struct index *ix)
 	return 0;
 }
 
-int index_insert(struct ct_engine *en, uint64_t hash, uint32_t number)
+int ct_index_insert(struct ct_engine *en, uint64_t hash, uint32_t number)
 {
 	struct index *ix = en->index;
 
@@ -270,7 +270,7 @@ int index_insert(struct ct_engine *en, uint64_t hash, uint32_t number)
 	return 0;
 }
 
-void index_remove(struct ct_engine *en, uint64_t hash, uint32_t number)
+void ct_index_remove(struct ct_engine *en, uint64_t hash, uint32_t number)
 {
 	struct index *ix = en->index;
 

@@ -100,8 +100,8 @@ static bool port_order(struct probe *pr, const struct ct_tuple *t, int addr_orde
 	return is_high;
 }
 
-void probe_make(const struct ct_engine *en, const struct ct_tuple *t, uint16_t zone,
-		struct probe *out)
+void ct_probe_make(const struct ct_engine *en, const struct ct_tuple *t, uint16_t zone,
+		   struct probe *out)
 {
 	bool is_ipv6 = t->family == CT_FAMILY_IPV6;
 	int order;
@@ -126,7 +126,7 @@ void probe_make(const struct ct_engine *en, const struct ct_tuple *t, uint16_t z
 	probe_hash(en, out);
 }
 
-bool probe_matches(const struct ct_engine *en, const struct probe *pr, uint32_t number)
+bool ct_probe_matches(const struct ct_engine *en, const struct probe *pr, uint32_t number)
 {
 	const struct entry *e = entry_at(en, number);
 
@@ -136,7 +136,7 @@ bool probe_matches(const struct ct_engine *en, const struct probe *pr, uint32_t 
 }
 
 /* When both tuples are equal, the kernel finds the one it inserted last: the reply. */
-enum ct_dir probe_dir(const struct probe *pr, const struct entry *e)
+enum ct_dir ct_probe_dir(const struct probe *pr, const struct entry *e)
 {
 	bool is_orig_high = e->flags & ENTRY_ORIG_HIGH;
 
@@ -145,7 +145,7 @@ enum ct_dir probe_dir(const struct probe *pr, const struct entry *e)
 	return pr->is_high == is_orig_high ? CT_DIR_ORIG : CT_DIR_REPLY;
 }
 
-void entry_probe(const struct ct_engine *en, uint32_t number, struct probe *out)
+void ct_entry_probe(const struct ct_engine *en, uint32_t number, struct probe *out)
 {
 	const struct entry *e = entry_at(en, number);
 
@@ -157,7 +157,8 @@ void entry_probe(const struct ct_engine *en, uint32_t number, struct probe *out)
 	probe_hash(en, out);
 }
 
-void entry_tuple(const struct ct_engine *en, uint32_t number, enum ct_dir dir, struct ct_tuple *out)
+void ct_entry_tuple(const struct ct_engine *en, uint32_t number, enum ct_dir dir,
+		    struct ct_tuple *out)
 {
 	const struct entry *e = entry_at(en, number);
 	bool is_high = e->flags & ENTRY_ORIG_HIGH;

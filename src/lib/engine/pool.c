@@ -33,7 +33,7 @@ static void libc_free(void *user, void *p, size_t size)
 	free(p);
 }
 
-void *engine_alloc(struct ct_engine *en, size_t size, size_t align)
+void *ct_mem_alloc(struct ct_engine *en, size_t size, size_t align)
 {
 	void *p;
 
@@ -45,7 +45,7 @@ void *engine_alloc(struct ct_engine *en, size_t size, size_t align)
 	return p;
 }
 
-void engine_free(struct ct_engine *en, void *p, size_t size)
+void ct_mem_free(struct ct_engine *en, void *p, size_t size)
 {
 	if (!p)
 		return;
@@ -53,7 +53,7 @@ void engine_free(struct ct_engine *en, void *p, size_t size)
 	en->cfg.memory.free(en->cfg.memory.user, p, size);
 }
 
-void pool_init(struct pool *pool, uint8_t shift)
+void ct_pool_init(struct pool *pool, uint8_t shift)
 {
 	*pool = (struct pool){ .shift = shift, .n_used = 1 };
 }
@@ -65,22 +65,22 @@ static size_t main_size(const struct pool *pool)
 
 static void chunk_fini(struct ct_engine *en, const struct pool *pool, struct chunk *c)
 {
-	engine_free(en, c->main, main_size(pool));
-	engine_free(en, c->addr6, CHUNK_LEN * sizeof(*c->addr6));
-	engine_free(en, c->acct, CHUNK_LEN * sizeof(*c->acct));
-	engine_free(en, c->stamp, CHUNK_LEN * sizeof(*c->stamp));
-	engine_free(en, c->link, CHUNK_LEN * sizeof(*c->link));
-	engine_free(en, c->tree, sizeof(*c->tree));
+	ct_mem_free(en, c->main, main_size(pool));
+	ct_mem_free(en, c->addr6, CHUNK_LEN * sizeof(*c->addr6));
+	ct_mem_free(en, c->acct, CHUNK_LEN * sizeof(*c->acct));
+	ct_mem_free(en, c->stamp, CHUNK_LEN * sizeof(*c->stamp));
+	ct_mem_free(en, c->link, CHUNK_LEN * sizeof(*c->link));
+	ct_mem_free(en, c->tree, sizeof(*c->tree));
 }
 
 static void directory_free(struct ct_engine *en, struct pool *pool)
 {
-	engine_free(en, pool->main, pool->max_chunks * sizeof(*pool->main));
-	engine_free(en, pool->chunk, pool->max_chunks * sizeof(*pool->chunk));
-	engine_free(en, pool->bound, pool->max_chunks * sizeof(*pool->bound));
+	ct_mem_free(en, pool->main, pool->max_chunks * sizeof(*pool->main));
+	ct_mem_free(en, pool->chunk, pool->max_chunks * sizeof(*pool->chunk));
+	ct_mem_free(en, pool->bound, pool->max_chunks * sizeof(*pool->bound));
 }
 
-void pool_fini(struct ct_engine *en, struct pool *pool)
+void ct_pool_fini(struct ct_engine *en, struct pool *pool)
 {
 	for (uint32_t i = 0; i < pool->n_chunks; i++)
 		chunk_fini(en, pool, &pool->chunk[i]);
@@ -94,9 +94,9 @@ static int directory_grow(struct ct_engine *en, struct pool *pool)
 
 	if (pool->n_chunks < pool->max_chunks)
 		return 0;
-	more.main = engine_alloc(en, more.max_chunks * sizeof(*more.main), 64);
-	more.chunk = engine_alloc(en, more.max_chunks * sizeof(*more.chunk), 64);
-	more.bound = engine_alloc(en, more.max_chunks * sizeof(*more.bound), 64);
+	more.main = ct_mem_alloc(en, more.max_chunks * sizeof(*more.main), 64);
+	more.chunk = ct_mem_alloc(en, more.max_chunks * sizeof(*more.chunk), 64);
+	more.bound = ct_mem_alloc(en, more.max_chunks * sizeof(*more.bound), 64);
 	if (!more.main || !more.chunk || !more.bound) {
 		directory_free(en, &more);
 		return -1;
@@ -120,13 +120,13 @@ static int chunk_add(struct ct_engine *en, struct pool *pool, bool is_ipv6)
 
 	if (directory_grow(en, pool) < 0)
 		return -1;
-	c.main = engine_alloc(en, main_size(pool), 128);
+	c.main = ct_mem_alloc(en, main_size(pool), 128);
 	if (is_ipv6)
-		c.addr6 = engine_alloc(en, CHUNK_LEN * sizeof(*c.addr6), 64);
+		c.addr6 = ct_mem_alloc(en, CHUNK_LEN * sizeof(*c.addr6), 64);
 	if (en->cfg.fidelity == CT_FIDELITY_KERNEL)
-		c.link = engine_alloc(en, CHUNK_LEN * sizeof(*c.link), 64);
+		c.link = ct_mem_alloc(en, CHUNK_LEN * sizeof(*c.link), 64);
 	else
-		c.tree = engine_alloc(en, sizeof(*c.tree), 64);
+		c.tree = ct_mem_alloc(en, sizeof(*c.tree), 64);
 	if (!c.main || (is_ipv6 && !c.addr6) || (!c.link && !c.tree)) {
 		chunk_fini(en, pool, &c);
 		return -1;
@@ -139,7 +139,7 @@ static int chunk_add(struct ct_engine *en, struct pool *pool, bool is_ipv6)
 	return 0;
 }
 
-uint32_t pool_take(struct ct_engine *en, enum entry_class class)
+uint32_t ct_pool_take(struct ct_engine *en, enum entry_class class)
 {
 	struct pool *pool = &en->pools[class];
 	uint32_t number, generation = 1;
@@ -166,7 +166,7 @@ uint32_t pool_take(struct ct_engine *en, enum entry_class class)
 	return number;
 }
 
-void pool_give(struct ct_engine *en, uint32_t number)
+void ct_pool_give(struct ct_engine *en, uint32_t number)
 {
 	struct pool *pool = &en->pools[entry_class_of(number)];
 	struct entry *e = entry_at(en, number);

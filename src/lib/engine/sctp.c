@@ -316,7 +316,7 @@ static enum judgement sctp_packet(const struct visit *v)
 		}
 	}
 	if (!is_ignored)
-		entry_refresh(v, v->en->sctp_timeout[v->e->state]);
+		ct_entry_refresh(v, v->en->sctp_timeout[v->e->state]);
 	return JUDGE_ACCEPT;
 }
 
@@ -326,7 +326,7 @@ static bool can_early_drop(const struct entry *e)
 	       e->state == CT_SCTP_SHUTDOWN_ACK_SENT;
 }
 
-const struct ct_proto_ops sctp_tracker = {
+const struct ct_proto_ops ct_sctp_tracker = {
 	.name = "sctp",
 	.packet = sctp_packet,
 	.can_early_drop = can_early_drop,

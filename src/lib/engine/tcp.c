@@ -113,7 +113,7 @@ static bool begin(const struct visit *v, const struct segment *s)
 	case CT_TCP_SYN_SENT:
 		seen->end = seen->maxend = s->end;
 		seen->maxwin = s->window ? s->window : 1;
-		tcp_read_options(s, seen);
+		ct_tcp_read_options(s, seen);
 		break;
 	case CT_TCP_ESTABLISHED:
 		if (!v->en->cfg.settings.tcp_loose)
@@ -199,7 +199,7 @@ static void remember_ignored(const struct visit *v, const struct segment *s, uin
 	if (s->kind == TCP_SYN && v->dir == CT_DIR_ORIG) {
 		struct tcp_seen seen = { 0 };
 
-		tcp_read_options(s, &seen);
+		ct_tcp_read_options(s, &seen);
 		t->last_flags = seen.flags & (SEEN_WINDOW_SCALE | SEEN_SACK_PERM);
 		t->last_wscale = seen.scale;
 		/* RFC 5961: the answer may be a challenge ACK, which does not end LAST_ACK. */
@@ -341,7 +341,7 @@ static void shorten_after_invalid(const struct visit *v, const struct segment *s
 		return;
 	}
 	if (left >= ticks(NOT_BELOW_S) && left > unack)
-		entry_set_deadline(v->en, v->number, v->en->tick + unack);
+		ct_entry_set_deadline(v->en, v->number, v->en->tick + unack);
 }
 
 static ct_tick choose_timeout(const struct visit *v, const struct segment *s, uint8_t state)
@@ -388,8 +388,8 @@ static enum judgement commit(const struct visit *v, const struct segment *s, uin
 	if (!(v->e->status & CT_STATUS_SEEN_REPLY)) {
 		/* An answer that is nothing but a refusal: there never was a connection. */
 		if (s->flags & FLAG_RST) {
-			entry_count(v);
-			entry_kill(v->en, v->number, CT_END_RESET);
+			ct_entry_count(v);
+			ct_entry_kill(v->en, v->number, CT_END_RESET);
 			return JUDGE_GONE;
 		}
 		/* Repeated SYNs do not keep an entry alive. */
@@ -401,14 +401,14 @@ static enum judgement commit(const struct visit *v, const struct segment *s, uin
 		   (old_state == CT_TCP_SYN_RECV || old_state == CT_TCP_ESTABLISHED)) {
 		become_assured(v);
 	}
-	entry_refresh(v, timeout);
+	ct_entry_refresh(v, timeout);
 	return JUDGE_ACCEPT;
 }
 
 static enum judgement judge_window(const struct visit *v, const struct segment *s,
 				   uint8_t old_state, uint8_t new_state)
 {
-	switch (tcp_in_window(v, s)) {
+	switch (ct_tcp_in_window(v, s)) {
 	case WINDOW_ACCEPT:
 	case WINDOW_TOLERATED:
 		return commit(v, s, old_state, new_state);
@@ -442,7 +442,7 @@ static enum judgement tcp_packet(const struct visit *v)
 	case WAY_ACCEPT:
 		return JUDGE_ACCEPT;
 	case WAY_REOPEN:
-		entry_kill(v->en, v->number, CT_END_REOPEN);
+		ct_entry_kill(v->en, v->number, CT_END_REOPEN);
 		return JUDGE_REPEAT;
 	case WAY_INVALID:
 		break;
@@ -450,7 +450,7 @@ static enum judgement tcp_packet(const struct visit *v)
 	return JUDGE_INVALID;
 }
 
-const struct ct_proto_ops tcp_tracker = {
+const struct ct_proto_ops ct_tcp_tracker = {
 	.name = "tcp",
 	.packet = tcp_packet,
 	.can_early_drop = can_early_drop,

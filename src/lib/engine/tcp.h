@@ -68,9 +68,9 @@ static inline bool seq_after(uint32_t a, uint32_t b)
 }
 
 /* tcp_options(): what SYN and SYN/ACK announce. */
-void tcp_read_options(const struct segment *s, struct tcp_seen *seen);
+void ct_tcp_read_options(const struct segment *s, struct tcp_seen *seen);
 
-/* tcp_in_window(): judges the sequence numbers and learns from them. */
-enum window_result tcp_in_window(const struct visit *v, const struct segment *s);
+/* ct_tcp_in_window(): judges the sequence numbers and learns from them. */
+enum window_result ct_tcp_in_window(const struct visit *v, const struct segment *s);
 
 #endif

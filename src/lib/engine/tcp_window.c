@@ -3,7 +3,7 @@
  * Is a segment one that the two ends could have sent? After Guido van Rooij, "Real stateful TCP
  * packet filtering in IP Filter": of each sender the highest end, the highest end its peer allows,
  * the largest window and the highest acknowledgement are kept. Answers to Linux 6.18,
- * nf_conntrack_proto_tcp.c: tcp_in_window(), tcp_init_sender(), tcp_options(), tcp_sack().
+ * nf_conntrack_proto_tcp.c: ct_tcp_in_window(), tcp_init_sender(), tcp_options(), tcp_sack().
  */
 #include "lib/engine/tcp.h"
 #include "lib/packet/wire.h"
@@ -28,7 +28,7 @@ static int next_option(const uint8_t **at, uint32_t *left, const uint8_t **body,
 	return (*body)[-2];
 }
 
-void tcp_read_options(const struct segment *s, struct tcp_seen *seen)
+void ct_tcp_read_options(const struct segment *s, struct tcp_seen *seen)
 {
 	const uint8_t *at = s->options, *body;
 	uint32_t left = s->options_size, size;
@@ -74,7 +74,7 @@ static void init_sender(const struct visit *v, const struct segment *s, struct t
 {
 	sender->end = sender->maxend = s->end;
 	sender->maxwin = s->window ? s->window : 1;
-	tcp_read_options(s, sender);
+	ct_tcp_read_options(s, sender);
 	/* RFC 7323: scaling is on only when both offer it. */
 	if (v->dir == CT_DIR_REPLY && !(sender->flags & receiver->flags & SEEN_WINDOW_SCALE))
 		sender->scale = receiver->scale = 0;
@@ -217,7 +217,7 @@ static void learn_repetition(struct tcp_part *t, enum ct_dir dir, const struct s
 	t->retrans = 0;
 }
 
-enum window_result tcp_in_window(const struct visit *v, const struct segment *s)
+enum window_result ct_tcp_in_window(const struct visit *v, const struct segment *s)
 {
 	struct tcp_part *t = entry_tcp(v->e);
 	struct tcp_seen *sender = &t->seen[v->dir], *receiver = &t->seen[!v->dir];

@@ -10,16 +10,16 @@
 
 enum { BURST_LEN = 32 };
 
-const struct ct_proto_ops *tracker_of(uint8_t proto)
+const struct ct_proto_ops *ct_tracker_of(uint8_t proto)
 {
 	switch (proto) {
 #define TRACKER(number, name)                                                                      \
 	case number:                                                                               \
-		return &name##_tracker;
+		return &ct_##name##_tracker;
 #include "lib/engine/tracker.def"
 #undef TRACKER
 	default:
-		return &generic_tracker;
+		return &ct_generic_tracker;
 	}
 }
 
@@ -54,7 +54,7 @@ static void add_acct(struct ct_engine *en, uint32_t number, struct entry *e)
 	struct chunk *c = pool_chunk(en->pools, number);
 
 	if (!c->acct)
-		c->acct = engine_alloc(en, CHUNK_LEN * sizeof(*c->acct), 64);
+		c->acct = ct_mem_alloc(en, CHUNK_LEN * sizeof(*c->acct), 64);
 	if (!c->acct)
 		return;
 	c->acct[number & CHUNK_MASK] = (struct acct){ { 0 }, { 0 } };
@@ -66,7 +66,7 @@ static void add_stamp(struct ct_engine *en, uint32_t number, struct entry *e)
 	struct chunk *c = pool_chunk(en->pools, number);
 
 	if (!c->stamp)
-		c->stamp = engine_alloc(en, CHUNK_LEN * sizeof(*c->stamp), 64);
+		c->stamp = ct_mem_alloc(en, CHUNK_LEN * sizeof(*c->stamp), 64);
 	if (c->stamp)
 		e->flags |= ENTRY_HAS_STAMP;
 }
@@ -79,7 +79,7 @@ static uint32_t begin_entry(struct ct_engine *en, const struct probe *pr)
 
 	if (en->cfg.max && en->count >= en->cfg.max)
 		return 0;
-	number = pool_take(en, class_for(pr));
+	number = ct_pool_take(en, class_for(pr));
 	if (!number)
 		return 0;
 	e = entry_at(en, number);
@@ -100,7 +100,7 @@ static uint32_t begin_entry(struct ct_engine *en, const struct probe *pr)
 
 static void forget_entry(struct ct_engine *en, uint32_t number)
 {
-	pool_give(en, number);
+	ct_pool_give(en, number);
 	en->count--;
 }
 
@@ -119,10 +119,10 @@ static bool resolve(struct ct_engine *en, struct ct_packet *p, const struct prob
 {
 	struct ct_tuple t, other;
 
-	v->number = table_find(en, pr);
+	v->number = ct_table_find(en, pr);
 	if (v->number) {
 		v->e = entry_at(en, v->number);
-		v->dir = probe_dir(pr, v->e);
+		v->dir = ct_probe_dir(pr, v->e);
 	} else {
 		if (p->proto == PROTO_ICMP || p->proto == PROTO_ICMPV6) {
 			(void)ct_packet_tuple(p, &t);
@@ -187,7 +187,7 @@ static void track(struct ct_engine *en, struct ct_packet *p, const struct probe 
 	do {
 		if (!resolve(en, p, pr, &v))
 			return;
-	} while (!conclude(&v, tracker_of(p->proto)->packet(&v)));
+	} while (!conclude(&v, ct_tracker_of(p->proto)->packet(&v)));
 }
 
 /* Readies a packet for its lookup. False when it has none: its info is then final. */
@@ -199,7 +199,7 @@ static bool prepare(struct ct_engine *en, struct ct_packet *p, struct probe *pr)
 		set_invalid(en, p, "too short for a tuple");
 		return false;
 	}
-	probe_make(en, &t, p->zone, pr);
+	ct_probe_make(en, &t, p->zone, pr);
 	return true;
 }
 
@@ -223,9 +223,9 @@ static bool enter(struct ct_engine *en, struct ct_packet *p)
 static bool is_icmp_error(struct ct_engine *en, struct ct_packet *p)
 {
 	if (p->proto == PROTO_ICMP && p->family == CT_FAMILY_IPV4)
-		return icmp_error(en, p);
+		return ct_icmp_error(en, p);
 	if (p->proto == PROTO_ICMPV6 && p->family == CT_FAMILY_IPV6)
-		return icmpv6_error(en, p);
+		return ct_icmpv6_error(en, p);
 	return false;
 }
 
@@ -241,7 +241,7 @@ static void track_alone(struct ct_engine *en, struct ct_packet *p)
 
 void ct_engine_in(struct ct_engine *en, struct ct_packet *p, ct_time now)
 {
-	engine_clock(en, now);
+	ct_clock_set(en, now);
 	if (enter(en, p))
 		track_alone(en, p);
 }
@@ -273,24 +273,24 @@ static void insert(struct ct_engine *en, struct ct_packet *p, struct entry *e)
 	unsigned events = p->events | CT_EVENT_NEW;
 	struct probe pr;
 
-	entry_probe(en, number, &pr);
-	if (table_find(en, &pr)) {
+	ct_entry_probe(en, number, &pr);
+	if (ct_table_find(en, &pr)) {
 		en->stats.drop++;
 		refuse_insertion(en, p, "another entry has this tuple");
 		return;
 	}
-	if (index_insert(en, pr.hash, number) < 0) {
+	if (ct_index_insert(en, pr.hash, number) < 0) {
 		refuse_insertion(en, p, "no memory for the table");
 		return;
 	}
 	e->status |= CT_STATUS_CONFIRMED;
 	if (e->flags & ENTRY_HAS_STAMP)
 		pool_chunk(en->pools, number)->stamp[number & CHUNK_MASK] = en->now;
-	entry_set_deadline(en, number, en->tick + e->deadline);
+	ct_entry_set_deadline(en, number, en->tick + e->deadline);
 	en->stats.created++;
 	if (e->status & CT_STATUS_EXPECTED)
 		events |= CT_EVENT_RELATED;
-	engine_tell(en, number, events, CT_END_NONE, en->now);
+	ct_event_tell(en, number, events, CT_END_NONE, en->now);
 }
 
 static void leave(struct ct_engine *en, struct ct_packet *p)
@@ -306,14 +306,14 @@ static void leave(struct ct_engine *en, struct ct_packet *p)
 		if (ct_info_dir(p->info) == CT_DIR_ORIG)
 			insert(en, p, e);
 	} else if (p->events) {
-		engine_tell(en, p->entry.number, p->events, CT_END_NONE, en->now);
+		ct_event_tell(en, p->entry.number, p->events, CT_END_NONE, en->now);
 	}
 	p->events = 0;
 }
 
 void ct_engine_confirm(struct ct_engine *en, struct ct_packet *p, ct_time now)
 {
-	engine_clock(en, now);
+	ct_clock_set(en, now);
 	leave(en, p);
 }
 
@@ -336,11 +336,11 @@ static void burst(struct ct_engine *en, struct ct_packet *p[], unsigned n)
 		if (!prepare(en, p[i], &pr[i]))
 			continue;
 		way[i] = READY;
-		index_prefetch(en->index, pr[i].hash);
+		ct_index_prefetch(en->index, pr[i].hash);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		const struct entry *e;
-		uint32_t number = way[i] == READY ? index_guess(en->index, pr[i].hash) : 0;
+		uint32_t number = way[i] == READY ? ct_index_guess(en->index, pr[i].hash) : 0;
 
 		if (!number)
 			continue;
@@ -360,7 +360,7 @@ static void burst(struct ct_engine *en, struct ct_packet *p[], unsigned n)
 
 void ct_engine_burst(struct ct_engine *en, struct ct_packet *p[], unsigned n, ct_time now)
 {
-	engine_clock(en, now);
+	ct_clock_set(en, now);
 	for (unsigned i = 0; i < n; i += BURST_LEN)
 		burst(en, p + i, n - i < BURST_LEN ? n - i : BURST_LEN);
 }

@@ -74,7 +74,7 @@ static enum judgement udp_packet(const struct visit *v)
 	/* Still talking after two seconds: more than a question and its answer. */
 	is_stream =
 		(e->status & CT_STATUS_SEEN_REPLY) && (int32_t)(v->en->tick - e->u.stream_from) > 0;
-	entry_refresh(v, ticks(is_stream ? s->udp_timeout_stream : s->udp_timeout));
+	ct_entry_refresh(v, ticks(is_stream ? s->udp_timeout_stream : s->udp_timeout));
 	if (is_stream)
 		become_assured(v);
 	return JUDGE_ACCEPT;
@@ -87,11 +87,11 @@ static enum judgement udplite_packet(const struct visit *v)
 
 	if (udplite_error(v))
 		return JUDGE_INVALID;
-	entry_refresh(v, ticks(is_replied ? s->udp_timeout_stream : s->udp_timeout));
+	ct_entry_refresh(v, ticks(is_replied ? s->udp_timeout_stream : s->udp_timeout));
 	if (is_replied)
 		become_assured(v);
 	return JUDGE_ACCEPT;
 }
 
-const struct ct_proto_ops udp_tracker = { .name = "udp", .packet = udp_packet };
-const struct ct_proto_ops udplite_tracker = { .name = "udplite", .packet = udplite_packet };
+const struct ct_proto_ops ct_udp_tracker = { .name = "udp", .packet = udp_packet };
+const struct ct_proto_ops ct_udplite_tracker = { .name = "udplite", .packet = udplite_packet };

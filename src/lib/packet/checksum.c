@@ -9,7 +9,7 @@
 
 #include "lib/packet/wire.h"
 
-uint64_t checksum_add(uint64_t sum, const uint8_t *p, size_t size)
+uint64_t ct_checksum_add(uint64_t sum, const uint8_t *p, size_t size)
 {
 	for (; size >= 4; size -= 4, p += 4)
 		sum += wire_raw32(p);
@@ -23,22 +23,23 @@ uint64_t checksum_add(uint64_t sum, const uint8_t *p, size_t size)
 	return sum;
 }
 
-uint16_t checksum_fold(uint64_t sum)
+uint16_t ct_checksum_fold(uint64_t sum)
 {
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
 	return (uint16_t)sum;
 }
 
-uint16_t checksum_of(const uint8_t *p, size_t size)
+uint16_t ct_checksum_of(const uint8_t *p, size_t size)
 {
-	return (uint16_t)~checksum_fold(checksum_add(0, p, size));
+	return (uint16_t)~ct_checksum_fold(ct_checksum_add(0, p, size));
 }
 
-uint64_t checksum_pseudo(const struct ct_packet *p, uint8_t proto, uint32_t size)
+uint64_t ct_checksum_pseudo(const struct ct_packet *p, uint8_t proto, uint32_t size)
 {
 	bool is_v6 = p->family == CT_FAMILY_IPV6;
-	uint64_t sum = is_v6 ? checksum_add(0, p->data + 8, 32) : checksum_add(0, p->data + 12, 8);
+	uint64_t sum =
+		is_v6 ? ct_checksum_add(0, p->data + 8, 32) : ct_checksum_add(0, p->data + 12, 8);
 
 	return sum + __builtin_bswap32(size) + ((uint64_t)proto << 8);
 }
@@ -51,7 +52,7 @@ static uint32_t crc32c_nibble(uint32_t v)
 	return v;
 }
 
-uint32_t crc32c(uint32_t crc, const uint8_t *p, size_t size)
+uint32_t ct_crc32c(uint32_t crc, const uint8_t *p, size_t size)
 {
 	uint32_t table[16];
 
@@ -73,9 +74,9 @@ static bool is_sctp_right(const uint8_t *l4, uint32_t size)
 
 	if (size < 12)
 		return false;
-	crc = crc32c(UINT32_MAX, l4, 8);
-	crc = crc32c(crc, zero, 4);
-	crc = ~crc32c(crc, l4 + 12, size - 12);
+	crc = ct_crc32c(UINT32_MAX, l4, 8);
+	crc = ct_crc32c(crc, zero, 4);
+	crc = ~ct_crc32c(crc, l4 + 12, size - 12);
 	return crc == wire_raw32(l4 + 8);
 }
 
@@ -96,8 +97,8 @@ static bool is_udp_right(const struct ct_packet *p, const uint8_t *l4, uint32_t 
 		if (covered < 8 || covered > size)
 			return false;
 	}
-	return checksum_fold(checksum_add(checksum_pseudo(p, PROTO_UDP, size), l4, covered)) ==
-	       0xffff;
+	return ct_checksum_fold(ct_checksum_add(ct_checksum_pseudo(p, PROTO_UDP, size), l4,
+						covered)) == 0xffff;
 }
 
 bool ct_packet_checksum(const struct ct_packet *p)
@@ -113,11 +114,11 @@ bool ct_packet_checksum(const struct ct_packet *p)
 	case PROTO_UDPLITE:
 		return is_udp_right(p, l4, size);
 	case PROTO_ICMP:
-		return checksum_of(l4, size) == 0;
+		return ct_checksum_of(l4, size) == 0;
 	case PROTO_TCP:
 	case PROTO_ICMPV6:
-		sum = checksum_pseudo(p, p->proto, size);
-		return checksum_fold(checksum_add(sum, l4, size)) == 0xffff;
+		sum = ct_checksum_pseudo(p, p->proto, size);
+		return ct_checksum_fold(ct_checksum_add(sum, l4, size)) == 0xffff;
 	default:
 		return true;
 	}

@@ -33,7 +33,7 @@ static int receive_ipv4(struct ct_packet *p)
 	total = wire_be16(p->data + 2);
 	if (total == 0 && (p->flags & CT_PACKET_OFFLOAD)) {
 		total = p->size < MAX_IPV4 ? p->size : MAX_IPV4;
-	} else if (!(p->flags & CT_PACKET_CHECKSUM_OK) && checksum_of(p->data, header) != 0) {
+	} else if (!(p->flags & CT_PACKET_CHECKSUM_OK) && ct_checksum_of(p->data, header) != 0) {
 		return refuse(p, "ip: bad header checksum");
 	}
 	if (total > p->size)

@@ -30,10 +30,10 @@ static inline void made_put32(uint8_t *at, uint32_t v)
 /* Sets the sum at @at of layer 4 over the pseudo header. */
 static inline void made_sum(struct made *m, uint32_t at)
 {
-	uint64_t sum = checksum_pseudo(&m->p, m->p.proto, m->p.size - 20);
+	uint64_t sum = ct_checksum_pseudo(&m->p, m->p.proto, m->p.size - 20);
 	uint16_t folded;
 
-	folded = (uint16_t)~checksum_fold(checksum_add(sum, m->bytes + 20, m->p.size - 20));
+	folded = (uint16_t)~ct_checksum_fold(ct_checksum_add(sum, m->bytes + 20, m->p.size - 20));
 	memcpy(m->bytes + at, &folded, 2);
 }
 
@@ -49,7 +49,7 @@ static inline void made_ip(struct made *m, uint8_t proto, uint32_t src, uint32_t
 	m->bytes[9] = proto;
 	made_put32(m->bytes + 12, src);
 	made_put32(m->bytes + 16, dst);
-	sum = checksum_of(m->bytes, 20);
+	sum = ct_checksum_of(m->bytes, 20);
 	memcpy(m->bytes + 10, &sum, 2);
 	ct_packet_init(&m->p, m->bytes, 20 + l4_size);
 	(void)ct_packet_parse(&m->p);
