@@ -23,6 +23,8 @@ enum replay_key {
 	KEY_MAX,
 	KEY_BUCKETS,
 	KEY_LOCAL,
+	KEY_HOST,
+	KEY_CASE,
 	KEY_FIX_CHECKSUMS,
 	KEY_PAD,
 };
@@ -35,7 +37,9 @@ static const struct option_spec replay_specs[] = {
 	{ "settings", 0, "FILE", KEY_SETTINGS, "many of them, in the form of sysctl.conf" },
 	{ "max", 0, "N", KEY_MAX, "nf_conntrack_max; 0 for no limit (default 262144)" },
 	{ "buckets", 0, "N", KEY_BUCKETS, "nf_conntrack_buckets (default 262144)" },
-	{ "local", 0, "ADDR[,...]", KEY_LOCAL, "addresses of the host itself; else a router" },
+	{ "local", 0, "ADDR[/LEN],...", KEY_LOCAL, "addresses of the machine in the middle" },
+	{ "host", 0, NULL, KEY_HOST, "that machine is a host and forwards nothing" },
+	{ "case", 0, "DIR", KEY_CASE, "a recorded case: capture, settings and role" },
 	{ "fix-checksums", 0, NULL, KEY_FIX_CHECKSUMS, "take every checksum for right" },
 	{ "pad", 0, NULL, KEY_PAD, "fill packets cut by the snap length with zeroes" },
 	{ NULL, 0, NULL, 0, NULL },
@@ -107,7 +111,7 @@ static int read_setting(struct replay_options *o, const char *line, struct ct_er
 	return 0;
 }
 
-static int option_settings(struct replay_options *o, const char *path, struct ct_err *err)
+int replay_read_settings(struct replay_options *o, const char *path, struct ct_err *err)
 {
 	FILE *f = fopen(path, "re");
 	char line[4096];
@@ -124,18 +128,33 @@ static int option_settings(struct replay_options *o, const char *path, struct ct
 	return r < 0 ? ct_err_wrap(err, r, "%s:%u", path, number) : 0;
 }
 
-static int option_local(struct replay_options *o, const char *text, struct ct_err *err)
+static int add_local(struct replay_options *o, const char *text, size_t len, struct ct_err *err)
+{
+	struct ct_route_addr *a = &o->local[o->n_local];
+	const char *slash = memchr(text, '/', len);
+	size_t addr_len = slash ? (size_t)(slash - text) : len;
+	uint64_t prefix;
+
+	if (o->n_local == REPLAY_MAX_LOCAL)
+		return ct_err_set(err, -EINVAL, "more than %d addresses", REPLAY_MAX_LOCAL);
+	if (ct_addr_parse(text, addr_len, &a->addr, &a->family) < 0)
+		return ct_err_set(err, -EINVAL, "'%.*s' is no address", (int)addr_len, text);
+	prefix = a->family == CT_FAMILY_IPV6 ? 128 : 32;
+	if (slash && ct_number_u64(slash + 1, len - addr_len - 1, prefix, &prefix) < 0)
+		return ct_err_set(err, -EINVAL, "'%.*s' has no such prefix", (int)len, text);
+	a->prefix = (uint8_t)prefix;
+	o->n_local++;
+	return 0;
+}
+
+int replay_add_local(struct replay_options *o, const char *text, struct ct_err *err)
 {
 	while (*text) {
 		size_t len = strcspn(text, ",");
+		int r = add_local(o, text, len, err);
 
-		if (o->n_local == REPLAY_MAX_LOCAL)
-			return ct_err_set(err, -EINVAL, "--local takes at most %d addresses",
-					  REPLAY_MAX_LOCAL);
-		if (ct_addr_parse(text, len, &o->local[o->n_local], &o->local_family[o->n_local]) <
-		    0)
-			return ct_err_set(err, -EINVAL, "'%.*s' is no address", (int)len, text);
-		o->n_local++;
+		if (r < 0)
+			return r;
 		text += len + (text[len] == ',');
 	}
 	return 0;
@@ -177,13 +196,18 @@ static int replay_option(void *state, int key, const char *value, struct ct_err 
 	case KEY_SET:
 		return option_set(&s->o, value, err);
 	case KEY_SETTINGS:
-		return option_settings(&s->o, value, err);
+		return replay_read_settings(&s->o, value, err);
 	case KEY_MAX:
 		return option_number("max", value, &s->o.engine.max, err);
 	case KEY_BUCKETS:
 		return option_number("buckets", value, &s->o.engine.buckets, err);
 	case KEY_LOCAL:
-		return option_local(&s->o, value, err);
+		return replay_add_local(&s->o, value, err);
+	case KEY_HOST:
+		s->o.is_host = true;
+		return 0;
+	case KEY_CASE:
+		return replay_read_case(&s->o, value, err);
 	case KEY_FIX_CHECKSUMS:
 		s->o.fixes_checksums = true;
 		return 0;
@@ -242,18 +266,36 @@ static int make_packet(struct replay *r, const struct frame *f, struct ct_packet
 	return ct_packet_receive(p) < 0 ? -EBADMSG : 1;
 }
 
-/* A packet that the host itself sends meets the tracker at OUTPUT. */
-static void set_hook(const struct replay *r, struct ct_packet *p)
+/* A packet that the host itself sends meets the tracker at OUTPUT. Where it goes on to. */
+static enum ct_route set_way(const struct replay *r, struct ct_packet *p)
 {
-	const struct replay_options *o = r->o;
+	bool is_v6 = p->data[0] >> 4 == 6;
+	uint8_t family = is_v6 ? CT_FAMILY_IPV6 : CT_FAMILY_IPV4;
 
-	for (unsigned i = 0; i < o->n_local; i++) {
-		bool is_v6 = o->local_family[i] == CT_FAMILY_IPV6;
+	if (!ct_route_is_own(&r->router, family, p->data + (is_v6 ? 8 : 12)) || !r->o->is_host)
+		return ct_route_of(&r->router, p);
+	p->hook = CT_HOOK_OUTPUT;
+	return ct_route_is_own(&r->router, family, p->data + (is_v6 ? 24 : 16)) ? CT_ROUTE_LOCAL
+										: CT_ROUTE_FORWARD;
+}
 
-		if ((p->data[0] >> 4 == 6) != is_v6)
+/* The number that the frame of the next IP packet has in another capture. */
+static uint64_t next_number(struct replay *r)
+{
+	struct frame f;
+	struct ct_err err;
+
+	for (;;) {
+		const uint8_t *data;
+		uint32_t size;
+
+		if (merge_next(r->numbering, &f) == 0) {
+			if (merge_fill(r->numbering, &err) <= 0)
+				return 0;
 			continue;
-		if (memcmp(p->data + (is_v6 ? 8 : 12), &o->local[i], is_v6 ? 16 : 4) == 0)
-			p->hook = CT_HOOK_OUTPUT;
+		}
+		if (!frame_ip(&f, &data, &size) && size >= 20)
+			return f.number;
 	}
 }
 
@@ -275,6 +317,7 @@ static void note_time(struct replay *r, ct_time at)
 static void feed_traced(struct replay *r, const struct frame *f, uint8_t *room)
 {
 	struct ct_packet p;
+	enum ct_route route = CT_ROUTE_NOWHERE;
 	int kind = make_packet(r, f, &p, room);
 
 	if (kind == 0)
@@ -284,12 +327,16 @@ static void feed_traced(struct replay *r, const struct frame *f, uint8_t *room)
 		r->n_refused++;
 		ct_engine_advance(r->en, r->last);
 	} else {
-		set_hook(r, &p);
+		route = set_way(r, &p);
 		ct_engine_in(r->en, &p, r->last);
-		ct_engine_confirm(r->en, &p, r->last);
+		if (route == CT_ROUTE_NOWHERE)
+			ct_engine_release(r->en, &p);
+		else
+			ct_engine_confirm(r->en, &p, r->last);
+		r->n_unrouted += route == CT_ROUTE_NOWHERE;
 		count_packet(r, &p);
 	}
-	replay_trace(r, &p, f->number, r->last, kind < 0);
+	replay_trace(r, &p, r->numbering ? next_number(r) : f->number, r->last, route, kind < 0);
 }
 
 /* What is collected for one call of the engine: packets within one tick of its clock. */
@@ -322,7 +369,16 @@ static void feed_burst(struct replay *r, struct burst *b, const struct frame *f,
 		r->n_refused++;
 		return;
 	}
-	set_hook(r, p);
+	if (set_way(r, p) == CT_ROUTE_NOWHERE) {
+		struct ct_packet alone = *p;
+
+		flush(r, b);
+		ct_engine_in(r->en, &alone, r->last);
+		ct_engine_release(r->en, &alone);
+		r->n_unrouted++;
+		count_packet(r, &alone);
+		return;
+	}
 	if (b->n > 0 && (r->last - r->first) / GRAIN_NS != (b->at - r->first) / GRAIN_NS) {
 		struct ct_packet kept = *p;
 		uint8_t *from = room + (size_t)b->n * PAD_SIZE;
@@ -465,20 +521,24 @@ static int replay_files(struct replay *r, const struct common_options *common, s
 static int replay_run(void *state, const struct common_options *common, int argc, char **argv)
 {
 	struct replay_state *s = state;
-	auto_free(merge) struct merge *m = NULL;
+	auto_free(merge) struct merge *m = NULL, *numbering = NULL;
+	char *of_case[] = { s->o.capture }, *numbered[] = { s->o.numbering };
 	struct replay r = { .o = &s->o };
 	struct ct_err err = { "" };
 	int code;
 
 	begin(s);
-	if (argc == 0) {
+	if (argc == 0 && !s->o.capture[0]) {
 		cmd_error("replay: which capture? Name one or more files, or - for standard input");
 		return EXIT_MISUSE;
 	}
-	if (merge_open(argv, (unsigned)argc, &m, &err) < 0) {
+	if (merge_open(argc ? argv : of_case, argc ? (unsigned)argc : 1, &m, &err) < 0 ||
+	    (s->o.numbering[0] && merge_open(numbered, 1, &numbering, &err) < 0)) {
 		cmd_error("%s", err.text);
 		return EXIT_FAILED;
 	}
+	r.numbering = numbering;
+	r.router = (struct ct_router){ s->o.local, s->o.n_local, !s->o.is_host };
 	if (s->o.wants_packets || s->o.out) {
 		s->o.engine.event = replay_event;
 		s->o.engine.event_user = &r;
@@ -496,7 +556,7 @@ static int replay_run(void *state, const struct common_options *common, int argc
 const struct command command_replay = {
 	.name = "replay",
 	.summary = "Show what the kernel's tracker makes of captured packets",
-	.arguments = "FILE...",
+	.arguments = "FILE... | --case DIR",
 	.options = replay_specs,
 	.option = replay_option,
 	.run = replay_run,

@@ -53,33 +53,24 @@ void replay_trace_head(FILE *to)
 	(void)fputs("n\tt\tct\tfate\tevents\twhy\n", to);
 }
 
-static bool is_local(const struct replay_options *o, const struct ct_packet *p, size_t at4,
-		     size_t at6)
-{
-	for (unsigned i = 0; i < o->n_local; i++) {
-		if (o->local_family[i] != p->family)
-			continue;
-		if (p->family == CT_FAMILY_IPV4 ? memcmp(p->data + at4, &o->local[i], 4) == 0
-						: memcmp(p->data + at6, &o->local[i], 16) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Forwarded, delivered here, sent out by this host, or gone. */
-static char fate_of(const struct replay *r, const struct ct_packet *p, bool is_refused)
+static char fate_of(const struct ct_packet *p, enum ct_route route, bool is_refused)
 {
 	if (is_refused || p->verdict == CT_DROP)
 		return 'D';
-	if (r->o->n_local == 0)
-		return 'F';
-	if (is_local(r->o, p, 16, 24))
+	switch (route) {
+	case CT_ROUTE_FORWARD:
+		return p->hook == CT_HOOK_OUTPUT ? 'O' : 'F';
+	case CT_ROUTE_LOCAL:
 		return 'L';
-	return p->hook == CT_HOOK_OUTPUT ? 'O' : 'F';
+	case CT_ROUTE_NOWHERE:
+		break;
+	}
+	return 'D';
 }
 
 void replay_trace(struct replay *r, const struct ct_packet *p, uint64_t number, ct_time at,
-		  bool is_refused)
+		  enum ct_route route, bool is_refused)
 {
 	ct_time since = at - r->first;
 	const char *direction = "";
@@ -90,7 +81,7 @@ void replay_trace(struct replay *r, const struct ct_packet *p, uint64_t number, 
 	(void)fprintf(r->trace, "%llu\t%lld.%06lld\t%s%s\t%c\t%s\t%s\n", (unsigned long long)number,
 		      (long long)(since / CT_NS_PER_S),
 		      (long long)(since % CT_NS_PER_S / CT_NS_PER_US), name, direction,
-		      fate_of(r, p, is_refused), r->events_len ? r->events : "",
+		      fate_of(p, route, is_refused), r->events_len ? r->events : "",
 		      p->why ? p->why : "");
 	r->events_len = 0;
 	r->events[0] = 0;
@@ -179,6 +170,7 @@ static void write_packets(const struct replay *r, struct writer *w)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		writer_u64(w, rows[i].key, rows[i].label, r->by_info[rows[i].info]);
 	writer_u64(w, "dropped", "dropped by the tracker", r->n_dropped);
+	writer_u64(w, "unrouted", "without a way on (multicast, foreign)", r->n_unrouted);
 	writer_u64(w, "refused", "refused by IP before tracking", r->n_refused);
 	writer_end(w);
 }
