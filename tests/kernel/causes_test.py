@@ -10,6 +10,15 @@ k.need()
 # What a report about one namespace also says about the machine around it: its boot, its log, its
 # other namespaces, the size of its table. Not the business of the tests that expect silence.
 ELSEWHERE = {"RC12", "RC13", "RC14", "RC16", "RC22", "RC23", "RC26", "B5"}
+
+
+def unexpected(report):
+    """What a report says to a namespace where nothing is wrong. RC10, that a plain firewall could
+    do without states, is a remark for every such one; so are the facts, unless they warn."""
+    loud = set(k.ids(report, "warning", "critical"))
+    return sorted((loud | {i for i in k.ids(report) if i[0] == "R"} - {"RC10"}) - ELSEWHERE)
+
+
 # Below the limit a cause is a note, from 75 % of it on a warning.
 SAID = ("note", "warning", "critical")
 
@@ -22,7 +31,7 @@ def test_healthy():
         with k.Server(ns, 8080, hold=True):
             client.call(lambda: bool(k.hold("10.97.0.1", 8080, 30, 0)))
             report = k.doctor(ns)
-    assert not set(k.ids(report)) - ELSEWHERE, k.ids(report)
+    assert not unexpected(report), unexpected(report)
     assert report["status"] == (3 if k.ids(report, "warning", "critical") else 0), report["status"]
 
 
@@ -35,8 +44,7 @@ def test_rc2_churn():
             made = client.call(k.churn, "10.97.0.1", 6379, 3000)
         assert made == 3000, made
         f = k.finding(k.doctor(ns), "RC2", *SAID)
-    assert "6379" in f["sentence"], f
-    assert any("6379" in e["value"] + e["what"] for e in f["evidence"]), f
+    assert "6379" in f["sentence"] and "3000 of 3000" in f["sentence"], f
 
 
 def test_rc2_not_from_few():
@@ -210,7 +218,7 @@ def test_tracking_off():
         assert ns.count() == 0
         report = k.doctor(ns)
         status = k.conntune("status", "--netns", ns.name)
-    assert not set(k.ids(report)) - ELSEWHERE, k.ids(report)
+    assert not unexpected(report), unexpected(report)
     assert status.returncode == 0, status.stderr
     assert "off" in status.stdout.lower(), status.stdout
 

@@ -98,11 +98,16 @@ def as_json(done):
 
 def doctor(ns, *argv, **kw):
     """The doctor's report about a namespace (None: the initial one), parsed."""
-    where = [] if ns is None else ["--netns", ns if isinstance(ns, str) else ns.name]
+    where = [] if ns is None else ["--netns", ns.name]
     done = conntune("doctor", *where, "--json", *argv, **kw)
     assert done.returncode in (0, 3), f"status {done.returncode}: {done.stderr}"
     report = as_json(done)
     report["status"] = done.returncode
+    if ns is not None:
+        # Other tests may be filling tables next door at this moment.
+        report["findings"] = [f for f in report["findings"]
+                              if not f.get("netns") or f["netns"].startswith(ns.name)
+                              or f["id"] == "RC16"]
     return report
 
 
