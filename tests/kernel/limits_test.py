@@ -118,4 +118,22 @@ def test_rc16_another():
         assert str(ns.inode) in text or ns.name in text, f
 
 
+def test_log_told_apart():
+    """the kernel's log: lines about one namespace are not held against another"""
+    with k.Netns("noisy") as ns, k.Netns("calm") as calm:
+        for n in (ns, calm):
+            n.track()
+        with k.Limits(max=1024):
+            ns.call(k.insert, [dict(src="198.51.100.1", dst="192.0.2.1", sport=i, dport=443)
+                               for i in range(1, 1025)])
+            ns.call(k.udp_burst, "127.0.0.2", 9, 100)
+        if f"table full in netns {ns.inode}" not in k.run("dmesg"):
+            k.skip("this kernel does not name the namespace in its log")
+        noisy, report = k.doctor(ns), k.doctor(calm)
+        told = k.as_json(k.conntune("status", "--netns", calm.name, "--json"))
+    assert "F2" in k.ids(noisy, "critical"), k.ids(noisy)
+    assert not {"F2", "RC24"} & set(k.ids(report)), k.ids(report)
+    assert told["log"]["table_full"] == 0 < told["log"]["table_full_anywhere"], told["log"]
+
+
 k.main(globals())

@@ -239,11 +239,23 @@ static void say_counters(struct writer *w, const struct facts_netns *ns)
 	writer_end(w);
 }
 
+/* "at least 295 times, last 3 s ago (dmesg)" */
+static void full_text(char *out, size_t size, const char *before, const struct kernel_log_event *e,
+		      double age, const char *source)
+{
+	char ago[32];
+
+	(void)snprintf(out, size, "%sat least %" PRIu64 " times, last %s%s (%s)", before, e->n,
+		       age >= 0 ? span(ago, sizeof(ago), age) : e->last, age >= 0 ? " ago" : "",
+		       source);
+}
+
 static void say_log(struct writer *w, const struct facts *f)
 {
 	const struct facts_log_source *log = facts_best_log(f);
-	double age = facts_full_age_s(f);
-	char text[240], ago[32];
+	const struct kernel_log_event *lines;
+	double age = facts_full_age_s(f, &f->netns[0]);
+	char text[240];
 
 	writer_section(w, "log", "Kernel log");
 	if (!log) {
@@ -252,21 +264,16 @@ static void say_log(struct writer *w, const struct facts *f)
 		writer_end(w);
 		return;
 	}
-	if (log->log.full.n > 0 && log->log.n_full_unnamed == 0 && f->netns[0].is_initial)
-		(void)snprintf(text, sizeof(text),
-			       "never here; at least %" PRIu64
-			       " times in %u other namespaces, last %s%s (%s)",
-			       log->log.full.n, log->log.n_netns,
-			       age >= 0 ? span(ago, sizeof(ago), age) : log->log.full.last,
-			       age >= 0 ? " ago" : "", log->source);
-	else if (log->log.full.n == 0)
-		(void)snprintf(text, sizeof(text), "never, as far as %s reaches", log->source);
+	lines = facts_full_lines(f, &f->netns[0], &log->log);
+	if (lines)
+		full_text(text, sizeof(text), "", lines, age, log->source);
+	else if (log->log.full.n > 0)
+		full_text(text, sizeof(text), "never here; in other namespaces ", &log->log.full,
+			  facts_full_age_s(f, NULL), log->source);
 	else
-		(void)snprintf(text, sizeof(text), "at least %" PRIu64 " times, last %s%s (%s)",
-			       log->log.full.n,
-			       age >= 0 ? span(ago, sizeof(ago), age) : log->log.full.last,
-			       age >= 0 ? " ago" : "", log->source);
-	writer_u64_as(w, "table_full", "table full", log->log.full.n, text);
+		(void)snprintf(text, sizeof(text), "never, as far as %s reaches", log->source);
+	writer_u64_as(w, "table_full", "table full", lines ? lines->n : 0, text);
+	writer_u64(w, "table_full_anywhere", NULL, log->log.full.n);
 	if (age >= 0)
 		writer_f64(w, "table_full_age_s", NULL, age, 0);
 	if (log->log.expect_full.n > 0)

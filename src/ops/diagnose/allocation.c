@@ -24,7 +24,8 @@ void check_allocation(const struct facts *f, const struct check *c, struct repor
 		judge_ok(r, c, "No packet was dropped by the tracker since boot.");
 		return;
 	}
-	if (n_drop <= n_failed || (log && log->log.full.n > 0) || judge_fill(ns) >= 0.9) {
+	if (n_drop <= n_failed || (log && facts_full_lines(f, ns, &log->log)) ||
+	    judge_fill(ns) >= 0.9) {
 		judge_ok(r, c, "%llu drops, explained by a full table or by clashes.",
 			 (unsigned long long)n_drop);
 		return;

@@ -13,7 +13,8 @@ static void evidence(const struct facts *f, struct report *r, struct finding *x)
 {
 	const struct facts_netns *ns = &f->netns[0];
 	const struct facts_log_source *log = facts_best_log(f);
-	double age = facts_full_age_s(f);
+	const struct kernel_log_event *lines = log ? facts_full_lines(f, ns, &log->log) : NULL;
+	double age = facts_full_age_s(f, ns);
 
 	finding_evidence(r, x, "count", ns->count_origin, "%llu", (unsigned long long)ns->count);
 	finding_evidence(r, x, "max", ns->max_origin, "%llu", (unsigned long long)ns->max);
@@ -24,12 +25,12 @@ static void evidence(const struct facts *f, struct report *r, struct finding *x)
 		finding_evidence(r, x, "early_drop", ns->stats_origin,
 				 "%llu entries evicted to make room",
 				 (unsigned long long)ns->stats.sum[NL_STAT_EARLY_DROP]);
-	if (log && log->log.full.n > 0) {
+	if (lines) {
 		finding_evidence(r, x, "log: table full", log->source,
 				 "at least %llu times, first %s, last %s",
-				 (unsigned long long)log->log.full.n, log->log.full.first,
+				 (unsigned long long)lines->n, lines->first,
 				 age >= 0 ? report_text(r, "%s ago", judge_seconds(r, age))
-					  : log->log.full.last);
+					  : lines->last);
 		if (log->log.n_suppressed > 0)
 			finding_evidence(r, x, "log: suppressed", log->source,
 					 "%llu messages kept back by the rate limit",
@@ -54,9 +55,9 @@ static void say_full(const struct facts *f, const struct check *c, struct report
 	evidence(f, r, x);
 	x->cause = cause_text;
 	x->remedy = report_text(r,
-				"What fills the table stands in the findings below: cure that. To "
-				"get air meanwhile (a palliative: the same traffic fills a larger "
-				"table too), %s",
+				"What fills the table stands in the findings below: cure that. For "
+				"air meanwhile (a palliative: the same traffic fills a larger "
+				"table too): %s",
 				judge_raise(f, r, ns));
 	x->danger = judge_raise_danger;
 }
@@ -66,9 +67,18 @@ static bool was_full(const struct facts *f, const struct check *c, struct report
 {
 	const struct facts_netns *ns = &f->netns[0];
 	const struct facts_log_source *log = facts_best_log(f);
-	double age = facts_full_age_s(f), fill = judge_fill(ns);
-	bool about_others = log && log->log.full.n > 0 && log->log.n_full_unnamed == 0;
+	const struct kernel_log_event *lines = log ? facts_full_lines(f, ns, &log->log) : NULL;
+	double age = facts_full_age_s(f, ns), fill = judge_fill(ns);
 
+	if (fill >= 0.9 && age >= 0 && age < JUDGE_RECENT_S) {
+		say_full(f, c, r, SEVERITY_CRITICAL,
+			 report_text(r,
+				     "The connection table was full %s ago and nearly is (%llu of "
+				     "%llu): new connections are being dropped.",
+				     judge_seconds(r, age), (unsigned long long)ns->count,
+				     (unsigned long long)ns->max));
+		return true;
+	}
 	if (fill >= 0.9) {
 		say_full(f, c, r, SEVERITY_WARNING,
 			 report_text(r, "The connection table is nearly full: %llu of %llu (%s).",
@@ -76,10 +86,10 @@ static bool was_full(const struct facts *f, const struct check *c, struct report
 				     judge_percent(r, fill)));
 		return true;
 	}
-	if (!log || log->log.full.n == 0 || about_others)
+	if (!lines)
 		return false;
 	if (age >= 0)
-		say_full(f, c, r, age < 600 ? SEVERITY_CRITICAL : SEVERITY_WARNING,
+		say_full(f, c, r, age < JUDGE_RECENT_S ? SEVERITY_CRITICAL : SEVERITY_WARNING,
 			 report_text(r,
 				     "The connection table was full %s ago; it holds %llu of %llu "
 				     "(%s) now.",
@@ -91,7 +101,7 @@ static bool was_full(const struct facts *f, const struct check *c, struct report
 			report_text(r,
 				    "The connection table has been full, last %s; it holds %llu of "
 				    "%llu (%s) now.",
-				    log->log.full.last, (unsigned long long)ns->count,
+				    lines->last, (unsigned long long)ns->count,
 				    (unsigned long long)ns->max, judge_percent(r, fill)));
 	return true;
 }

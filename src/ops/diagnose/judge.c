@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RECENT_S 600
-
 const char judge_raise_danger[] =
 	"Kernel memory cannot be swapped, and every network namespace may hold this many. Changing "
 	"the buckets stops packet processing for a moment, longer the larger the table is. A "
@@ -25,31 +23,18 @@ double judge_fill(const struct facts_netns *ns)
 	return (double)ns->count / (double)ns->max;
 }
 
-/* "table full" lines that speak of @ns: named by inode, or unnamed for the initial one. */
-static uint64_t lines_about(const struct facts *f, const struct facts_netns *ns)
-{
-	const struct facts_log_source *best = facts_best_log(f);
-
-	if (!best)
-		return 0;
-	for (unsigned i = 0; i < best->log.n_netns; i++)
-		if (ns->inode && best->log.netns[i].inode == ns->inode)
-			return best->log.netns[i].n;
-	return ns->is_initial || ns->inode == 0 || f->n_netns == 1 ? best->log.n_full_unnamed : 0;
-}
-
 enum pressure judge_pressure(const struct facts *f, const struct facts_netns *ns)
 {
-	double fill = judge_fill(ns), age = facts_full_age_s(f);
-	uint64_t n = lines_about(f, ns);
+	const struct facts_log_source *log = facts_best_log(f);
+	double fill = judge_fill(ns), age = facts_full_age_s(f, ns);
 
-	if (n > 0 && age >= 0 && age < RECENT_S)
+	if (age >= 0 && age < JUDGE_RECENT_S)
 		return PRESSURE_FULL;
 	if (fill >= 1)
 		return PRESSURE_FULL;
 	if (fill >= 0.75)
 		return PRESSURE_HIGH;
-	if (n > 0)
+	if (log && facts_full_lines(f, ns, &log->log))
 		return PRESSURE_PAST;
 	return fill < 0 ? PRESSURE_UNKNOWN : PRESSURE_LOW;
 }
@@ -278,10 +263,10 @@ const char *judge_raise(const struct facts *f, struct report *r, const struct fa
 	uint64_t max = judge_new_max(f, ns), buckets;
 	const char *where = ns->is_initial || ns->inode == 0 || f->n_netns == 1
 				    ? ""
-				    : "In the initial namespace (the limit is one for all): ";
+				    : "in the initial namespace (the limit is one for all) ";
 
 	if (max == 0)
-		return "The limit cannot be raised: a table twice as large would take more than a "
+		return "the limit cannot be raised: a table twice as large would take more than a "
 		       "quarter of this machine's memory.";
 	buckets = f->release_number && f->release_number < RELEASE(5, 15, 0) ? max / 4 : max;
 	if (f->is_buckets_known && buckets < f->buckets)

@@ -10,6 +10,9 @@
 /* The smallest class of entries worth a word: less never filled a table. */
 #define JUDGE_MIN_ENTRIES 1000
 
+/* A log line younger than this says that it happens now. */
+#define JUDGE_RECENT_S 600
+
 enum pressure {
 	PRESSURE_UNKNOWN,
 	PRESSURE_LOW,

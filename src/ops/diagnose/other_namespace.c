@@ -19,7 +19,7 @@ static void add_remedy(const struct facts *f, struct report *r, struct finding *
 	x->remedy = report_text(r,
 				"See what fills it: conntune doctor --netns '%s', conntune top "
 				"--netns '%s' --by proto,dport. Timeouts can be shortened inside "
-				"that namespace alone. As a palliative, %s",
+				"that namespace alone. As a palliative: %s",
 				ns->name, ns->name, judge_raise(f, r, &f->netns[0]));
 	x->danger = "The limit holds for all: any tenant may then hold that many entries.";
 }
@@ -34,12 +34,13 @@ static bool logged(const struct facts *f, const struct check *c, struct report *
 	for (size_t i = 1; i < f->n_netns; i++)
 		if (f->netns[i].inode == named->inode)
 			ns = &f->netns[i];
-	if (!ns || judge_fill(ns) >= 0.9) /* the latter is said by its level already */
+	/* at 90 % its level has said it already */
+	if (!ns || judge_fill(ns) >= 0.9 || !facts_full_lines(f, ns, &log->log))
 		return false;
 	x = judge_add(f, r, c, SEVERITY_WARNING, ns, "The table of namespace %s has been full.",
 		      ns->label);
 	finding_evidence(r, x, "log: table full in netns", log->source, "at least %llu times",
-			 (unsigned long long)named->n);
+			 (unsigned long long)named->full.n);
 	if (ns->is_count_known)
 		finding_evidence(r, x, "count there now", ns->count_origin, "%llu",
 				 (unsigned long long)ns->count);
@@ -47,11 +48,11 @@ static bool logged(const struct facts *f, const struct check *c, struct report *
 	return true;
 }
 
-static bool is_seen(const struct facts *f, uint64_t inode)
+static bool is_seen(const struct facts *f, uint64_t inode, const struct kernel_log *log)
 {
 	for (size_t i = 0; i < f->n_netns; i++)
 		if (f->netns[i].inode == inode)
-			return true;
+			return facts_full_lines(f, &f->netns[i], log) != NULL;
 	return false;
 }
 
@@ -59,16 +60,14 @@ static bool is_seen(const struct facts *f, uint64_t inode)
 static bool gone(const struct facts *f, const struct check *c, struct report *r,
 		 const struct facts_log_source *log)
 {
-	double age = facts_full_age_s(f);
-	uint64_t n_lines = 0;
+	double age = facts_full_age_s(f, NULL);
 	unsigned n = 0;
 	struct finding *x;
 
 	for (unsigned i = 0; i < log->log.n_netns; i++) {
-		if (is_seen(f, log->log.netns[i].inode))
+		if (is_seen(f, log->log.netns[i].inode, &log->log))
 			continue;
 		n++;
-		n_lines += log->log.netns[i].n;
 	}
 	if (n == 0)
 		return false;
@@ -76,11 +75,11 @@ static bool gone(const struct facts *f, const struct check *c, struct report *r,
 		      "The log says that the tables of %u namespaces were full which %s.", n,
 		      f->is_root ? "no longer exist" : "we cannot see");
 	for (unsigned i = 0; i < log->log.n_netns && i < 4; i++)
-		if (!is_seen(f, log->log.netns[i].inode))
+		if (!is_seen(f, log->log.netns[i].inode, &log->log))
 			finding_evidence(r, x, "log: table full in netns", log->source,
 					 "%llu: at least %llu times",
 					 (unsigned long long)log->log.netns[i].inode,
-					 (unsigned long long)log->log.netns[i].n);
+					 (unsigned long long)log->log.netns[i].full.n);
 	if (age >= 0)
 		finding_evidence(r, x, "last such line", log->source, "%s ago",
 				 judge_seconds(r, age));

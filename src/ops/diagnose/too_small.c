@@ -48,7 +48,7 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 		return;
 	x->cause = "The states are a healthy mix and the connections are in use: the table is full "
 		   "because the machine does more than the limit allows.";
-	x->remedy = report_text(r, "This time raising the limit is the cure. %s",
+	x->remedy = report_text(r, "This time raising the limit is the cure: %s",
 				judge_raise(f, r, ns));
 	x->danger = judge_raise_danger;
 }

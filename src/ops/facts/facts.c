@@ -30,15 +30,30 @@ const struct facts_log_source *facts_best_log(const struct facts *f)
 	return f->best_log < f->n_logs ? &f->log[f->best_log] : NULL;
 }
 
-double facts_full_age_s(const struct facts *f)
+const struct kernel_log_event *facts_full_lines(const struct facts *f, const struct facts_netns *ns,
+						const struct kernel_log *log)
+{
+	bool never_dropped = ns->is_stats_known && ns->stats.known & 1u << NL_STAT_DROP &&
+			     ns->stats.sum[NL_STAT_DROP] == 0;
+
+	for (unsigned i = 0; ns->inode && i < log->n_netns; i++)
+		if (log->netns[i].inode == ns->inode)
+			return never_dropped ? NULL : &log->netns[i].full;
+	if (log->full_unnamed.n == 0)
+		return NULL;
+	return ns->is_initial || ns->inode == 0 || f->n_netns == 1 ? &log->full_unnamed : NULL;
+}
+
+double facts_full_age_s(const struct facts *f, const struct facts_netns *ns)
 {
 	double age = -1;
 
 	/* only the kernel's ring speaks of this boot */
 	for (unsigned i = 0; i < f->n_logs; i++) {
-		const struct kernel_log_event *e = &f->log[i].log.full;
+		const struct kernel_log *log = &f->log[i].log;
+		const struct kernel_log_event *e = ns ? facts_full_lines(f, ns, log) : &log->full;
 
-		if (strcmp(f->log[i].source, "dmesg") == 0 && e->n > 0 && e->is_uptime &&
+		if (strcmp(f->log[i].source, "dmesg") == 0 && e && e->n > 0 && e->is_uptime &&
 		    f->is_uptime_known)
 			age = f->uptime_s > e->last_s ? f->uptime_s - e->last_s : 0;
 	}

@@ -158,8 +158,16 @@ int64_t facts_knob(const struct facts_netns *ns, const char *name);
  * @source gets its name. */
 const struct facts_log_source *facts_best_log(const struct facts *f);
 
-/* Seconds since the last "table full" line, or -1 when there is none or its moment is unknown. */
-double facts_full_age_s(const struct facts *f);
+/* The "table full" lines of @log that speak of @ns: those that name its inode, or for the initial
+ * namespace those that name none. Null when there are none. The kernel gives the inode of a
+ * namespace that ended to a later one, so lines about a namespace that never dropped a packet are
+ * not its own. */
+const struct kernel_log_event *facts_full_lines(const struct facts *f, const struct facts_netns *ns,
+						const struct kernel_log *log);
+
+/* Seconds since the last such line, or -1 when there is none or its moment is unknown. With a null
+ * @ns, of any namespace. */
+double facts_full_age_s(const struct facts *f, const struct facts_netns *ns);
 
 /* The program that listens on TCP port @port, or null. */
 const char *facts_listener(const struct facts *f, uint16_t port);

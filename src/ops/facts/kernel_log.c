@@ -154,16 +154,17 @@ static void event_add(struct kernel_log_event *e, const struct stamp *s)
 	e->is_uptime = s->is_uptime;
 }
 
-static void count_netns(struct kernel_log *log, uint64_t inode)
+static void add_netns(struct kernel_log *log, uint64_t inode, const struct stamp *s)
 {
-	for (unsigned i = 0; i < log->n_netns; i++) {
-		if (log->netns[i].inode == inode) {
-			log->netns[i].n++;
-			return;
-		}
-	}
-	if (log->n_netns < KERNEL_LOG_MAX_NETNS)
-		log->netns[log->n_netns++] = (struct kernel_log_netns){ inode, 1 };
+	unsigned i;
+
+	for (i = 0; i < log->n_netns && log->netns[i].inode != inode; i++)
+		;
+	if (i == KERNEL_LOG_MAX_NETNS)
+		return;
+	if (i == log->n_netns)
+		log->netns[log->n_netns++] = (struct kernel_log_netns){ .inode = inode };
+	event_add(&log->netns[i].full, s);
 }
 
 /* "table full, dropping packet" or "table full in netns 4026532314, dropping packet" */
@@ -176,9 +177,9 @@ static void take_full(struct kernel_log *log, const char *at, const char *end,
 
 	event_add(&log->full, s);
 	if (p && digits(p + strlen(in_netns), end, &inode, &p))
-		count_netns(log, inode);
+		add_netns(log, inode, s);
 	else
-		log->n_full_unnamed++;
+		event_add(&log->full_unnamed, s);
 }
 
 /* "nf_conntrack version 0.5.0 (65536 buckets, 262144 max)" */

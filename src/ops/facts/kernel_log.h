@@ -24,19 +24,20 @@ struct kernel_log_event {
 };
 
 struct kernel_log_netns {
-	uint64_t inode, n;
+	uint64_t inode;
+	struct kernel_log_event full;
 };
 
 struct kernel_log {
 	uint64_t n_lines;
 	struct kernel_log_event full; /* "table full", in whatever namespace */
 	struct kernel_log_event expect_full;
-	struct kernel_log_event syn_flood; /* "Possible SYN flooding" */
-	struct kernel_log_event boot_miss; /* systemd-sysctl or sysctl could not set a knob */
-	uint64_t n_full_unnamed;	   /* of full: lines that name no namespace */
-	uint64_t n_suppressed;		   /* messages net_ratelimit kept back */
-	uint16_t syn_flood_port;	   /* of the last such line, 0 unknown */
-	bool is_legacy;			   /* the prefix was ip_conntrack */
+	struct kernel_log_event syn_flood;    /* "Possible SYN flooding" */
+	struct kernel_log_event boot_miss;    /* systemd-sysctl or sysctl could not set a knob */
+	struct kernel_log_event full_unnamed; /* of these: lines that name no namespace */
+	uint64_t n_suppressed;		      /* messages net_ratelimit kept back */
+	uint16_t syn_flood_port;	      /* of the last such line, 0 unknown */
+	bool is_legacy;			      /* the prefix was ip_conntrack */
 	struct kernel_log_netns netns[KERNEL_LOG_MAX_NETNS]; /* namespaces named, as they came */
 	unsigned n_netns;
 	bool is_version_known; /* "nf_conntrack version 0.5.0 (65536 buckets, 262144 max)" */

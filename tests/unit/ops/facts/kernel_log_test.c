@@ -81,10 +81,13 @@ TEST(namespaces_are_told_apart)
 	line(&log, "[3.0] nf_conntrack: nf_conntrack: table full in netns 4026532999, dropping p");
 	line(&log, "[4.0] nf_conntrack: nf_conntrack: table full, dropping packet");
 	EQ_INT(log.full.n, 4);
-	EQ_INT(log.n_full_unnamed, 1);
+	EQ_INT(log.full_unnamed.n, 1);
 	EQ_INT(log.n_netns, 2);
 	EQ_INT(log.netns[0].inode, 4026532314);
-	EQ_INT(log.netns[0].n, 2);
+	EQ_INT(log.netns[0].full.n, 2);
+	EQ_STR(log.netns[0].full.first, "1.0");
+	EQ_STR(log.netns[0].full.last, "2.0");
+	OK(log.netns[1].full.is_uptime && log.netns[1].full.last_s == 3);
 }
 
 TEST(many_namespaces_stay_bounded)
