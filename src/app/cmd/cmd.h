@@ -54,7 +54,7 @@ struct command {
 #define COMMAND(name) extern const struct command command_##name;
 #include "app/cmd/commands.def"
 #undef COMMAND
-extern const struct command *const command_list[]; /* ends with null */
+extern const struct command *const command_all[]; /* ends with null */
 
 /* Parses @argv (without the verb) for @c: options into @state and @common, operands moved to the
  * front and counted into @argc. 1 when help was asked for, 0, or -EINVAL with a sentence. */

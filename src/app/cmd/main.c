@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct command *const command_list[] = {
+const struct command *const command_all[] = {
 #define COMMAND(name) &command_##name,
 #include "app/cmd/commands.def"
 #undef COMMAND
@@ -47,7 +47,7 @@ static void usage(FILE *to)
 		    "Says why the kernel's connection table fills, and what to do.\n\n"
 		    "Commands:\n",
 		    to);
-	for (const struct command *const *c = command_list; *c; c++)
+	for (const struct command *const *c = command_all; *c; c++)
 		(void)fprintf(to, "  %-10s %s\n", (*c)->name, (*c)->summary);
 	(void)fputs("\n'conntune COMMAND --help' shows the options of one; the manual is "
 		    "conntune(8).\n",
@@ -56,7 +56,7 @@ static void usage(FILE *to)
 
 static const struct command *find_command(const char *name)
 {
-	for (const struct command *const *c = command_list; *c; c++)
+	for (const struct command *const *c = command_all; *c; c++)
 		if (strcmp((*c)->name, name) == 0)
 			return *c;
 	return NULL;
@@ -90,7 +90,7 @@ static int help_run(void *state, const struct common_options *common, int argc, 
 
 	(void)common;
 	if (h->is_listing) {
-		for (const struct command *const *each = command_list; *each; each++)
+		for (const struct command *const *each = command_all; *each; each++)
 			options_list(*each);
 		options_list_common();
 		return EXIT_DONE;

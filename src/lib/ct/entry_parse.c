@@ -664,21 +664,20 @@ bool line_is_made_up(const struct ct_entry *e)
 
 static int check_whole(struct line *l)
 {
-	static const struct ct_slice line_end = { "end of line", 11 };
 	unsigned parts = SEEN_SRC_PART | SEEN_DST_PART, counters = SEEN_PACKETS | SEEN_BYTES;
 	unsigned orig = l->seen[CT_DIR_ORIG], reply = l->seen[CT_DIR_REPLY];
 
 	if (is_icmp(l->e))
 		parts |= SEEN_ID;
 	if ((orig & reply & (SEEN_SRC | SEEN_DST)) != (SEEN_SRC | SEEN_DST))
-		return line_refuse(l, line_end, "half a line: two tuples are needed");
+		return ct_err_set(l->err, -EINVAL, "half a line: two tuples are needed");
 	if ((orig & parts) != (reply & parts) || ((orig & parts) && (orig & parts) != parts))
-		return line_refuse(l, line_end, "half a line: the tuples do not match");
+		return ct_err_set(l->err, -EINVAL, "half a line: the tuples do not match");
 	if ((orig & counters) != (reply & counters) ||
 	    ((orig & counters) && (orig & counters) != counters))
-		return line_refuse(l, line_end, "half a line: the counters are not complete");
+		return ct_err_set(l->err, -EINVAL, "half a line: the counters are not complete");
 	if (l->is_gre_text && !(l->e->known & CT_KNOWN_GRE))
-		return line_refuse(l, line_end, "half a line: one of two GRE timeouts");
+		return ct_err_set(l->err, -EINVAL, "half a line: one of two GRE timeouts");
 	if ((orig & parts) && !line_is_made_up(l->e))
 		l->e->known |= CT_KNOWN_PARTS;
 	if (orig & counters)

@@ -217,6 +217,7 @@ static int read_zone(struct line *l, struct ct_slice v, enum ct_zone_dir dir)
 	return line_know(l, v, CT_KNOWN_ZONE);
 }
 
+/* conntrack hands the tags over as they came from the wire, whatever the byte order here. */
 static int read_vtag(struct line *l, struct ct_slice v, enum ct_dir dir)
 {
 	uint64_t n;
@@ -224,7 +225,7 @@ static int read_vtag(struct line *l, struct ct_slice v, enum ct_dir dir)
 
 	if (r < 0)
 		return r;
-	l->e->sctp_vtag[dir] = (uint32_t)n;
+	l->e->sctp_vtag[dir] = ntohl((uint32_t)n);
 	l->e->known |= CT_KNOWN_SCTP;
 	return 0;
 }
@@ -491,8 +492,8 @@ static void put_proto(const struct ct_entry *e, struct ct_text *to)
 		ct_text_str(to, state);
 	}
 	if (e->known & CT_KNOWN_SCTP) {
-		put_number(to, " --orig-vtag ", e->sctp_vtag[0]);
-		put_number(to, " --reply-vtag ", e->sctp_vtag[1]);
+		put_number(to, " --orig-vtag ", htonl(e->sctp_vtag[0]));
+		put_number(to, " --reply-vtag ", htonl(e->sctp_vtag[1]));
 	}
 }
 

@@ -120,7 +120,7 @@ static int open_netlink(struct host *h, const struct table_options *o, struct ta
 }
 
 /* The text of the table; ip_conntrack was its name until Linux 4.9. */
-static int open_proc(struct host *h, struct table **out, struct ct_err *err)
+int table_open_proc(struct host *h, struct table **out, struct ct_err *err)
 {
 	static const char *const paths[] = { "/proc/net/nf_conntrack", "/proc/net/ip_conntrack" };
 	int first = 0;
@@ -144,7 +144,7 @@ int table_open(struct host *h, const struct table_options *options, struct table
 
 	if (r == 0)
 		return 0;
-	text = options->allow_proc ? open_proc(h, out, &by_text) : r;
+	text = options->allow_proc ? table_open_proc(h, out, &by_text) : r;
 	if (text == 0)
 		return 0;
 	if (!options->allow_proc)

@@ -43,6 +43,10 @@ struct table_options {
 int table_open(struct host *h, const struct table_options *options, struct table **out,
 	       struct ct_err *err);
 
+/* Opens the text of the table in /proc, which shows what netlink does not: the timeouts of GRE.
+ * -ENOENT, -EACCES. */
+int table_open_proc(struct host *h, struct table **out, struct ct_err *err);
+
 /* Opens a listing: lines from descriptor @fd, which the table takes over. @name for messages. */
 int table_open_listing(int fd, const char *name, struct table **out, struct ct_err *err);
 
