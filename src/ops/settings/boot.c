@@ -282,8 +282,16 @@ static int judge(struct boot *b, struct boot_assignment *a, enum setting_fate fa
 	return a->why ? 0 : -ENOMEM;
 }
 
+/* Whether the knob has now the value that is assigned. */
+static bool holds_now(struct host *h, const struct boot_assignment *a)
+{
+	int64_t now;
+
+	return host_read_i64(h, a->setting->path, &now) == 0 && now == a->number;
+}
+
 /* When the module is loaded, seen from the moment the files are applied. */
-static int judge_module(struct boot *b, struct boot_assignment *a)
+static int judge_module(struct host *h, struct boot *b, struct boot_assignment *a)
 {
 	const char *needed = module_of(b, a->setting);
 	const struct boot_loader *early = find_loader(b, BOOT_EARLY, needed);
@@ -312,6 +320,11 @@ static int judge_module(struct boot *b, struct boot_assignment *a)
 			     "nothing applies the file again",
 			     b->reader, needed, late->origin,
 			     late->is_certain ? "loads" : "usually loads");
+	if (b->is_loaded_known && b->is_loaded && holds_now(h, a))
+		return judge(b, a, SETTING_UNSURE,
+			     "nothing is known to load %s before %s runs, yet the value holds now: "
+			     "set by hand since, or by something not known",
+			     needed, b->reader);
 	if (b->is_loaded_known && b->is_loaded)
 		return judge(b, a, SETTING_LOST,
 			     "nothing is known to load %s before %s runs; it is loaded now by "
@@ -337,7 +350,23 @@ static int judge_parameter(struct boot *b, struct boot_assignment *a)
 		     b->kind == BOOT_BUILT_IN ? "initialised" : "loaded");
 }
 
-static int judge_one(struct boot *b, struct boot_assignment *a)
+static int judge_tmpfiles(struct boot *b, struct boot_assignment *a)
+{
+	const struct boot_loader *early = find_loader(b, BOOT_EARLY, module_of(b, a->setting));
+
+	if (b->kind == BOOT_BUILT_IN)
+		return judge(b, a, SETTING_APPLIED,
+			     "nf_conntrack is built into the kernel, so the file exists when "
+			     "systemd-tmpfiles runs");
+	if (early && !b->blocked_by)
+		return judge(b, a, SETTING_UNSURE,
+			     "nothing orders systemd-tmpfiles after %s, which loads nf_conntrack",
+			     early->origin);
+	return judge(b, a, b->kind == BOOT_MODULE ? SETTING_LOST : SETTING_UNSURE,
+		     "systemd-tmpfiles runs before anything is known to load nf_conntrack");
+}
+
+static int judge_one(struct host *h, struct boot *b, struct boot_assignment *a)
 {
 	struct ct_err err = { "" };
 
@@ -349,6 +378,8 @@ static int judge_one(struct boot *b, struct boot_assignment *a)
 		return judge(b, a, SETTING_APPLIED, "it is a word for the kernel to take");
 	if (!a->is_number)
 		return judge(b, a, SETTING_LOST, "'%s' is not a number", a->value);
+	if (a->source == BOOT_BY_TMPFILES)
+		return judge_tmpfiles(b, a);
 	if (a->setting->scope == SETTING_MODULE)
 		return judge_parameter(b, a);
 	if (setting_accepts(a->setting, b->release, a->number, &err) < 0)
@@ -372,7 +403,7 @@ static int judge_one(struct boot *b, struct boot_assignment *a)
 		return judge(b, a, SETTING_UNSURE,
 			     "it is not known whether nf_conntrack is built in (then it holds) or "
 			     "a module that comes too late");
-	return judge_module(b, a);
+	return judge_module(h, b, a);
 }
 
 /* Among applied assignments of one knob the last holds. Patterns were resolved before. */
@@ -419,6 +450,13 @@ static const struct boot_assignment *applied(const struct boot *b, const char *n
 	return a && a->fate == SETTING_APPLIED ? a : NULL;
 }
 
+static bool is_unsure(const struct boot *b, const char *name)
+{
+	const struct boot_assignment *a = boot_decides(b, settings_find(name));
+
+	return a && a->fate == SETTING_UNSURE;
+}
+
 /* Limit and buckets after the boot: default or hashsize parameter, then what overrides it. */
 static int reckon_after(struct host *h, struct boot *b)
 {
@@ -432,7 +470,7 @@ static int reckon_after(struct host *h, struct boot *b)
 		return 0;
 	b->after_max_why = b->after_buckets_why = "the kernel's default for this memory";
 	if (hash && hash->number > 0 && hash->number <= INT32_MAX) {
-		if (hash->source == BOOT_BY_SCRIPT) {
+		if (hash->source == BOOT_BY_SCRIPT || hash->source == BOOT_BY_TMPFILES) {
 			d.buckets = size_buckets_rounded(&m, (uint64_t)hash->number);
 		} else {
 			size_of_hashsize(&m, (uint64_t)hash->number, &d);
@@ -451,7 +489,9 @@ static int reckon_after(struct host *h, struct boot *b)
 	}
 	b->after_max = d.max;
 	b->after_buckets = d.buckets;
-	b->is_after_known = true;
+	b->is_after_max_known = !is_unsure(b, "nf_conntrack_max");
+	b->is_after_buckets_known =
+		!is_unsure(b, "nf_conntrack_buckets") && !is_unsure(b, "hashsize");
 	return b->after_max_why ? 0 : -ENOMEM;
 }
 
@@ -469,6 +509,8 @@ static int collect(struct host *h, struct boot *b, struct ct_err *err)
 		r = take_unread_conf(h, b, &files);
 	r = r < 0 ? r : take_files(b, &files);
 	r = r < 0 ? r : boot_read_udev(h, b);
+	r = r < 0 ? r : boot_read_tmpfiles(h, b);
+	r = r < 0 ? r : boot_read_services(h, b);
 	return r < 0 ? r : boot_read_scripts(h, b);
 }
 
@@ -484,7 +526,7 @@ int boot_read(struct host *h, struct boot **out, struct ct_err *err)
 	r = r < 0 ? r : boot_find_loaders(h, b);
 	r = r < 0 ? r : collect(h, b, err);
 	for (size_t i = 0; r == 0 && i < b->n; i++)
-		r = judge_one(b, &b->at[i]);
+		r = judge_one(h, b, &b->at[i]);
 	r = r < 0 ? r : override_earlier(b);
 	r = r < 0 ? r : reckon_after(h, b);
 	if (r < 0)

@@ -46,7 +46,8 @@ enum boot_source {
 	BOOT_BY_FILE,	      /* sysctl.d, sysctl.conf */
 	BOOT_BY_COMMAND_LINE, /* sysctl.KEY=, nf_conntrack.PARAMETER= */
 	BOOT_BY_MODPROBE,     /* options in modprobe.d, install lines */
-	BOOT_BY_SCRIPT,	      /* rc.local and the like */
+	BOOT_BY_TMPFILES,     /* "w" lines of tmpfiles.d */
+	BOOT_BY_SCRIPT,	      /* rc.local, ufw, tuned: late, when the tracker is there */
 };
 struct boot_assignment {
 	const struct setting *setting;
@@ -80,7 +81,7 @@ struct boot {
 	const char **remarks; /* sentences: masked files, unreadable files, other writers */
 	size_t n_remarks;
 
-	bool is_after_known; /* the two below */
+	bool is_after_max_known, is_after_buckets_known;
 	uint64_t after_max, after_buckets;
 	const char *after_max_why, *after_buckets_why;
 	struct words words;

@@ -27,11 +27,16 @@ int boot_find_kind(struct host *h, struct boot *b);
 /* boot_load.c: who loads the module before or after the files are applied. */
 int boot_find_loaders(struct host *h, struct boot *b);
 
+/* Whether the service @name is started at boot. */
+bool boot_is_enabled(struct host *h, const struct boot *b, const char *name);
+
 /* boot_write.c: command line, modprobe.d, udev rules, scripts. */
 int boot_read_command_line(struct host *h, struct boot *b);
 int boot_read_modprobe(struct host *h, struct boot *b);
 int boot_read_udev(struct host *h, struct boot *b);
+int boot_read_tmpfiles(struct host *h, struct boot *b);
 int boot_read_scripts(struct host *h, struct boot *b);
+int boot_read_services(struct host *h, struct boot *b);
 
 /* Calls @each for every line of @text: its number and the line without its end, NUL-terminated and
  * changeable. Stops at the first error. */

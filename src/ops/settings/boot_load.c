@@ -263,6 +263,13 @@ static bool is_enabled(struct host *h, const struct boot *b, const char *name, c
 	return false;
 }
 
+bool boot_is_enabled(struct host *h, const struct boot *b, const char *name)
+{
+	char origin[160];
+
+	return is_enabled(h, b, name, origin, sizeof(origin));
+}
+
 static int late_service(struct host *h, struct boot *b, size_t i)
 {
 	char origin[160];

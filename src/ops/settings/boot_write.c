@@ -265,3 +265,92 @@ int boot_read_scripts(struct host *h, struct boot *b)
 	}
 	return 0;
 }
+
+/* "w PATH MODE USER GROUP AGE VALUE" */
+static int tmpfiles_line(void *user, unsigned line, char *s)
+{
+	struct rules_file *f = user;
+	char *word[7] = { NULL };
+	const struct setting *set;
+	char origin[256];
+	size_t n = 0;
+
+	if (*s != 'w')
+		return 0;
+	while (n < 7 && (word[n] = strsep(&s, " \t")) != NULL)
+		n += *word[n] != '\0';
+	set = n == 7 ? settings_find(word[1]) : NULL;
+	if (!set)
+		return 0;
+	(void)snprintf(origin, sizeof(origin), "%s:%u", f->path, line);
+	return boot_add_assignment(f->b, BOOT_BY_TMPFILES, set->key, word[6], origin);
+}
+
+int boot_read_tmpfiles(struct host *h, struct boot *b)
+{
+	static const char *const dirs[] = { "/etc/tmpfiles.d", "/run/tmpfiles.d",
+					    "/usr/local/lib/tmpfiles.d", "/usr/lib/tmpfiles.d",
+					    NULL };
+	auto_fini(conf_files) struct conf_files list = { 0 };
+	int r = b->init == BOOT_SYSTEMD ? conf_files_list(h, dirs, ".conf", &list, NULL) : 0;
+
+	for (size_t i = 0; r == 0 && i < list.n; i++) {
+		auto_fini(ct_buf) struct ct_buf t = { 0 };
+		struct rules_file f = { .b = b, .path = list.at[i].path };
+
+		if (!list.at[i].is_masked && host_read(h, f.path, &t) == 0 && t.p)
+			r = boot_each_line(t.p, tmpfiles_line, &f);
+	}
+	return r;
+}
+
+/* Takes the assignments of one file in sysctl's form that a service applies late. */
+static int service_file(struct host *h, struct boot *b, const char *path)
+{
+	auto_fini(sysctl_files) struct sysctl_files f = { 0 };
+	char origin[256];
+	int r = sysctl_files_add(h, &f, path, NULL);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	for (size_t i = 0; r == 0 && i < f.n; i++) {
+		if (!f.at[i].value || f.at[i].is_pattern)
+			continue;
+		(void)snprintf(origin, sizeof(origin), "%s:%u", path, f.at[i].line);
+		r = boot_add_assignment(b, BOOT_BY_SCRIPT, f.at[i].key, f.at[i].value, origin);
+	}
+	return r;
+}
+
+/* The profile that tuned applies: "[sysctl]" and lines as in sysctl.conf. */
+static int tuned_profile(struct host *h, struct boot *b)
+{
+	static const char *const dirs[] = { "/etc/tuned", "/etc/tuned/profiles", "/usr/lib/tuned",
+					    "/usr/lib/tuned/profiles" };
+	auto_fini(ct_buf) struct ct_buf t = { 0 };
+	struct host_stat st;
+	char path[256];
+
+	if (host_read(h, "/etc/tuned/active_profile", &t) < 0 || !t.p)
+		return 0;
+	t.p[strcspn(t.p, " \t\r\n")] = '\0';
+	if (!*t.p || strlen(t.p) > 64 || strchr(t.p, '/'))
+		return 0;
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s/tuned.conf", dirs[i], t.p);
+		if (host_stat(h, path, &st) == 0)
+			return service_file(h, b, path);
+	}
+	return 0;
+}
+
+int boot_read_services(struct host *h, struct boot *b)
+{
+	int r = 0;
+
+	if (boot_is_enabled(h, b, "ufw"))
+		r = service_file(h, b, "/etc/ufw/sysctl.conf");
+	if (r == 0 && boot_is_enabled(h, b, "tuned"))
+		r = tuned_profile(h, b);
+	return r;
+}

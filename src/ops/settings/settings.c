@@ -447,8 +447,9 @@ int settings_read(struct host *h, struct settings *out, struct ct_err *err)
 		return r;
 	for (size_t i = 0; i < out->n; i++)
 		take_boot(&out->at[i], b);
-	if (b->is_after_known) {
+	if (b->is_after_max_known)
 		take_after(out, "nf_conntrack_max", b->after_max);
+	if (b->is_after_buckets_known) {
 		take_after(out, "nf_conntrack_buckets", b->after_buckets);
 		take_after(out, "hashsize", b->after_buckets);
 	}

@@ -289,7 +289,7 @@ TEST(red_hat_6_loses_without_iptables)
 	expect(b, "nf_conntrack_max", "lost",
 	       "nothing is known to load nf_conntrack before sysctl -p runs; it is loaded now by "
 	       "something that came later");
-	OK(!b->is_after_known); /* the memory is not told */
+	OK(!b->is_after_max_known); /* the memory is not told */
 }
 
 TEST(debian_sysv_takes_etc_modules)
@@ -385,6 +385,66 @@ TEST(scripts_write_last)
 	EQ_INT(b->n_remarks, 1);
 }
 
+TEST(services_write_too)
+{
+	auto_free(boot) struct boot *b = NULL;
+	struct copy c;
+
+	debian_12(&c);
+	copy_file(&c, "/etc/modules-load.d/ct.conf", "nf_conntrack\n");
+	copy_link(&c, "/etc/systemd/system/multi-user.target.wants/ufw.service", "/x");
+	copy_file(&c, "/etc/ufw/sysctl.conf", "net/netfilter/nf_conntrack_max=300000\n");
+	copy_link(&c, "/etc/systemd/system/multi-user.target.wants/tuned.service", "/x");
+	copy_file(&c, "/etc/tuned/active_profile", "network-latency\n");
+	copy_file(&c, "/usr/lib/tuned/network-latency/tuned.conf",
+		  "[main]\ninclude=latency\n[sysctl]\n"
+		  "net.netfilter.nf_conntrack_udp_timeout = 10\n");
+	b = boot_of(&c);
+	EQ_INT(b->after_max, 300000);
+	EQ_STR(b->after_max_why, "/etc/ufw/sysctl.conf:1");
+	EQ_STR(b->at[0].why, "/etc/ufw/sysctl.conf:1 sets it to 300000 later");
+	EQ_STR(boot_decides(b, settings_find("nf_conntrack_udp_timeout"))->origin,
+	       "/usr/lib/tuned/network-latency/tuned.conf:4");
+}
+
+TEST(tmpfiles_need_the_file)
+{
+	auto_free(boot) struct boot *b = NULL, *built_in = NULL;
+	struct copy c;
+
+	for (int i = 0; i < 2; i++) {
+		debian_12(&c);
+		copy_file(&c, "/etc/tmpfiles.d/ct.conf",
+			  "# type path\n"
+			  "w /sys/module/nf_conntrack/parameters/hashsize - - - - 500000\n");
+		if (i == 0) {
+			b = boot_of(&c);
+			continue;
+		}
+		copy_file(&c, MODULES "modules.builtin", "kernel/net/netfilter/nf_conntrack.ko\n");
+		built_in = boot_of(&c);
+	}
+	expect(b, "hashsize", "lost",
+	       "systemd-tmpfiles runs before anything is known to load nf_conntrack");
+	EQ_INT(built_in->after_buckets, 500224);
+	EQ_INT(built_in->after_max, 1048576);
+}
+
+TEST(what_holds_now_is_not_called_lost)
+{
+	auto_free(boot) struct boot *b = NULL;
+	struct copy c;
+
+	debian_12(&c);
+	copy_file(&c, "/proc/modules", "nf_conntrack 79206 3 - Live 0x0\n");
+	copy_file(&c, "/proc/sys/net/netfilter/nf_conntrack_max", "1048576\n");
+	b = boot_of(&c);
+	expect(b, "nf_conntrack_max", "unsure",
+	       "nothing is known to load nf_conntrack before systemd-sysctl runs, yet the value "
+	       "holds now: set by hand since, or by something not known");
+	OK(!b->is_after_max_known && b->is_after_buckets_known);
+}
+
 TEST(an_empty_tree_is_unknown)
 {
 	auto_free(boot) struct boot *b = NULL;
@@ -395,7 +455,7 @@ TEST(an_empty_tree_is_unknown)
 	EQ_INT(b->init, BOOT_UNKNOWN_INIT);
 	EQ_INT(b->kind, BOOT_KIND_UNKNOWN);
 	EQ_INT(b->n, 0);
-	OK(!b->is_loaded_known && !b->is_after_known);
+	OK(!b->is_loaded_known && !b->is_after_max_known);
 }
 
 TAP_MAIN(&tap_systemd_loses_what_a_late_firewall_needs, &tap_systemd_holds_with_modules_load,
@@ -406,4 +466,6 @@ TAP_MAIN(&tap_systemd_loses_what_a_late_firewall_needs, &tap_systemd_holds_with_
 	 &tap_later_files_win_and_say_so, &tap_sysctl_conf_is_not_read_by_systemd,
 	 &tap_red_hat_6_works_by_luck, &tap_red_hat_6_loses_without_iptables,
 	 &tap_debian_sysv_takes_etc_modules, &tap_openrc_and_openwrt_load_first,
-	 &tap_upstart_helps_perhaps, &tap_scripts_write_last, &tap_an_empty_tree_is_unknown)
+	 &tap_upstart_helps_perhaps, &tap_scripts_write_last, &tap_services_write_too,
+	 &tap_tmpfiles_need_the_file, &tap_what_holds_now_is_not_called_lost,
+	 &tap_an_empty_tree_is_unknown)
