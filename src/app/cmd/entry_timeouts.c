@@ -79,3 +79,16 @@ uint32_t entry_timeout_s(const struct entry_timeouts *t, const struct ct_entry *
 		return t->generic;
 	}
 }
+
+struct ct_match_times entry_times(const struct entry_timeouts *t, const struct ct_entry *e)
+{
+	uint32_t full_s = e->known & CT_KNOWN_TIMEOUT ? entry_timeout_s(t, e) : 0;
+	struct ct_match_times out = { .is_age_known = e->known & CT_KNOWN_DELTA,
+				      .age_s = e->delta_s };
+
+	if (full_s > 0 && e->timeout_s <= full_s && !(e->status & CT_STATUS_FIXED_TIMEOUT)) {
+		out.is_idle_known = true;
+		out.idle_s = full_s - e->timeout_s;
+	}
+	return out;
+}

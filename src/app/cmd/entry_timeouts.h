@@ -8,6 +8,7 @@
 
 #include <conntune/entry.h>
 
+#include "lib/ct/entry_match.h"
 #include "ops/host/host.h"
 
 /* In seconds; 0 unknown. */
@@ -21,5 +22,9 @@ void entry_timeouts_read(struct host *h, struct entry_timeouts *out);
 
 /* The full timeout of @e in its state, 0 unknown. */
 uint32_t entry_timeout_s(const struct entry_timeouts *t, const struct ct_entry *e);
+
+/* What conditions on age and idle time need to know of @e. An entry with more time left than its
+ * state gives, or with a fixed one, tells nothing of when it was last used. */
+struct ct_match_times entry_times(const struct entry_timeouts *t, const struct ct_entry *e);
 
 #endif

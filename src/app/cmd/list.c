@@ -171,19 +171,6 @@ static void speak_conntrack(const struct list_run *run, struct host *h, struct c
 	e->stop_ns += local.tm_gmtoff * CT_NS_PER_S;
 }
 
-static struct ct_match_times times_of(const struct list_run *run, const struct ct_entry *e)
-{
-	uint32_t full_s = e->known & CT_KNOWN_TIMEOUT ? entry_timeout_s(&run->timeouts, e) : 0;
-	struct ct_match_times t = { .is_age_known = e->known & CT_KNOWN_DELTA,
-				    .age_s = e->delta_s };
-
-	if (full_s > 0 && e->timeout_s <= full_s && !(e->status & CT_STATUS_FIXED_TIMEOUT)) {
-		t.is_idle_known = true;
-		t.idle_s = full_s - e->timeout_s;
-	}
-	return t;
-}
-
 /* The line above the entries stands there once, and not above nothing but an error. */
 static void put_head(struct list_run *run)
 {
@@ -234,7 +221,7 @@ static void walk(struct list_run *run, struct host *h, struct table *table, cons
 	int r = 1;
 
 	while (!run->error && !run->is_limited && (r = table_next(t, &e, &err)) > 0) {
-		struct ct_match_times times = times_of(run, &e);
+		struct ct_match_times times = entry_times(&run->timeouts, &e);
 
 		if (!ct_match_entry(&s->match, &e, &times))
 			continue;

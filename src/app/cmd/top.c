@@ -14,14 +14,17 @@
 #include "app/cmd/cmd.h"
 #include "app/cmd/entry_timeouts.h"
 #include "lib/base/number.h"
+#include "lib/ct/entry_match.h"
 #include "ops/host/netns.h"
+#include "ops/table/filter.h"
 #include "ops/table/table.h"
 #include "ops/table/tally.h"
 
 #define DEFAULT_LIMIT 20
 #define MAX_NETNS     65536
 
-enum top_key { TOP_BY = 1, TOP_LIMIT, TOP_FROM, TOP_PARALLEL };
+/* Keys of conditions are their number and one. */
+enum top_key { TOP_BY = CT_MATCH_FIELDS + 1, TOP_LIMIT, TOP_FROM, TOP_PARALLEL };
 
 static const struct option_spec top_options[] = {
 	{ "by", 'b', "KEY[,KEY...]", TOP_BY,
@@ -31,10 +34,14 @@ static const struct option_spec top_options[] = {
 	{ "from", 0, "FILE", TOP_FROM, "read a listing or a recorded dump instead; - is stdin" },
 	{ "parallel", 0, NULL, TOP_PARALLEL,
 	  "two dumps side by side: sooner done on two processors, more work in all" },
+#define MATCH(name, option, value, help) { option, 0, value, CT_MATCH_##name + 1, help },
+#include "lib/ct/entry_match.def"
+#undef MATCH
 	{ NULL, 0, NULL, 0, NULL },
 };
 
 struct top_state {
+	struct ct_match match;
 	struct tally_options by;
 	uint64_t limit;
 	const char *from;
@@ -81,6 +88,8 @@ static int top_option(void *user, int key, const char *value, struct ct_err *err
 {
 	struct top_state *s = user;
 
+	if (key <= CT_MATCH_FIELDS)
+		return ct_match_add(&s->match, (enum ct_match_field)(key - 1), value, err);
 	switch ((enum top_key)key) {
 	case TOP_BY:
 		return add_keys(&s->by, value, err);
@@ -114,6 +123,26 @@ static uint32_t timeout_of(const void *user, const struct ct_entry *e)
 	return entry_timeout_s(&run->timeouts, e);
 }
 
+static bool is_meant(const struct top_run *run, const struct ct_entry *e)
+{
+	struct ct_match_times times;
+
+	if (!run->state->match.fields)
+		return true;
+	times = entry_times(&run->timeouts, e);
+	return ct_match_entry(&run->state->match, e, &times);
+}
+
+static uint32_t want_of(const struct top_state *s)
+{
+	return tally_want(&s->by) | ct_match_want(&s->match);
+}
+
+static bool needs_timeouts(const struct top_state *s)
+{
+	return has_key(&s->by, TALLY_IDLE) || ct_match_has(&s->match, CT_MATCH_IDLE);
+}
+
 /* Counts a whole table, which this takes over. */
 static int count(struct top_run *run, struct table *table, const char *name)
 {
@@ -132,7 +161,7 @@ static int count(struct top_run *run, struct table *table, const char *name)
 	part = &parts[run->n_parts++];
 	(void)snprintf(part->name, sizeof(part->name), "%s", name);
 	while ((r = table_next(t, &e, &err)) > 0)
-		if (tally_add(run->tally, &e, (uint32_t)run->n_parts - 1) < 0)
+		if (is_meant(run, &e) && tally_add(run->tally, &e, (uint32_t)run->n_parts - 1) < 0)
 			return -ENOMEM;
 	table_info(t, &part->info);
 	if (r < 0) {
@@ -147,9 +176,10 @@ static int count(struct top_run *run, struct table *table, const char *name)
 static int visit(void *user, struct host *h, const struct netns *ns)
 {
 	struct top_run *run = user;
-	const struct table_options o = { .want = tally_want(&run->state->by),
-					 .allow_proc = true,
-					 .is_parallel = run->state->is_parallel };
+	struct table_options o = { .want = want_of(run->state),
+				   .allow_proc = true,
+				   .is_parallel = run->state->is_parallel };
+	struct nl_filter filter;
 	struct ct_err err = { "" };
 	struct table *t;
 	char name[64] = "";
@@ -157,8 +187,10 @@ static int visit(void *user, struct host *h, const struct netns *ns)
 
 	if (ns)
 		cmd_netns_name(ns, name, sizeof(name));
-	if (has_key(&run->state->by, TALLY_IDLE))
+	if (needs_timeouts(run->state))
 		entry_timeouts_read(h, &run->timeouts);
+	if (table_filter_of(&run->state->match, &filter))
+		o.filter = &filter;
 	r = table_open(h, &o, &t, &err);
 	if (r < 0) {
 		cmd_error("%s%s%s", name, name[0] ? ": " : "", err.text);
@@ -182,10 +214,9 @@ static int count_file(struct top_run *run, struct host *h)
 		cmd_error("%s: %s", path, strerror(errno));
 		return EXIT_FAILED;
 	}
-	if (has_key(&run->state->by, TALLY_IDLE))
+	if (needs_timeouts(run->state))
 		entry_timeouts_read(h, &run->timeouts);
-	r = table_open_file(fd, is_stdin ? "standard input" : path, tally_want(&run->state->by), &t,
-			    &err);
+	r = table_open_file(fd, is_stdin ? "standard input" : path, want_of(run->state), &t, &err);
 	if (r < 0) {
 		cmd_error("%s", err.text);
 		return EXIT_FAILED;
