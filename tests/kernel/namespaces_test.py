@@ -90,7 +90,7 @@ def test_names():
 def test_not_there():
     """a namespace that is not there: a sentence with its name, status 1"""
     for what in ("ctt-no-such", "net:[1]", "999999999", ""):
-        for verb in ("status", "doctor", "top"):
+        for verb in ("status", "doctor", "list", "top"):
             done = k.conntune(verb, "--netns", what)
             assert done.returncode in (1, 2), (verb, what, done.returncode)
             assert done.stderr.startswith("conntune: ") and what in done.stderr, done.stderr

@@ -338,8 +338,9 @@ static void say_namespaces(struct writer *w, const struct facts *f, size_t limit
 		writer_para(w, 2, text);
 	}
 	if (f->n_unreadable > 0) {
-		(void)snprintf(text, sizeof(text),
-			       "%u namespaces or processes are hidden from us%s", f->n_unreadable,
+		(void)snprintf(text, sizeof(text), "%u process%s or namespace%s hidden from us%s",
+			       f->n_unreadable, f->n_unreadable == 1 ? "" : "es",
+			       f->n_unreadable == 1 ? " is" : "s are",
 			       f->is_root ? "" : "; as root all are seen");
 		writer_para(w, 2, text);
 	}

@@ -33,7 +33,8 @@ void check_expectations(const struct facts *f, const struct check *c, struct rep
 			judge_ok(r, c, "No sign of a full table of expectations.");
 		return;
 	}
-	x = judge_add(f, r, c, is_near || !is_old(f, log) ? SEVERITY_WARNING : SEVERITY_NOTE, ns,
+	x = judge_add(f, r, c, is_near || !is_old(f, log) ? SEVERITY_WARNING : SEVERITY_NOTE,
+		      is_near ? ns : NULL, /* the log does not say in which namespace */
 		      "The table of expectations %s: related connections of ftp, sip and the like "
 		      "fail.",
 		      is_near ? "is full" : "has been full");

@@ -269,8 +269,16 @@ const char *judge_raise(const struct facts *f, struct report *r, const struct fa
 		return "the limit cannot be raised: a table twice as large would take more than a "
 		       "quarter of this machine's memory.";
 	buckets = f->release_number && f->release_number < RELEASE(5, 15, 0) ? max / 4 : max;
-	if (f->is_buckets_known && buckets < f->buckets)
-		buckets = f->buckets;
+	if (f->is_buckets_known && buckets <= f->buckets)
+		return report_text(
+			r,
+			"%sraise the limit (%s when full; the %llu buckets suffice):\n"
+			"    sysctl -w %s=%llu\n"
+			"and make it last: conntune size shows the lines for sysctl.d and "
+			"modules-load.d.",
+			where, judge_bytes(r, max * entry_bytes(f) + f->buckets * 8),
+			(unsigned long long)f->buckets, judge_key(r, ns->max_origin),
+			(unsigned long long)max);
 	return report_text(r,
 			   "%sraise limit and buckets together (%s when full):\n"
 			   "    sysctl -w %s=%llu\n"

@@ -301,7 +301,7 @@ static int read_levels(struct host *h, const struct netns_list *list, size_t fir
 		r = host_in_netns(h, from, &inside, &err);
 		if (r < 0) {
 			note_unreadable(ns, r, &err);
-			f->n_unreadable++;
+			f->n_unreadable += r != -ENOENT; /* it ended just now */
 			continue;
 		}
 		ns->is_readable = true;
