@@ -283,19 +283,38 @@ static void text_fine(struct writer *w, struct report *r)
 		writer_para(w, 0, report_text(r, "Judged and fine: %s.", list));
 }
 
+/* The first finding not judged for the same reason as finding @i. */
+static size_t same_reason(const struct report *r, size_t i)
+{
+	size_t k = 0;
+
+	while (report_at(r, k)->severity != SEVERITY_NOT_JUDGED ||
+	       strcmp(report_at(r, k)->sentence, report_at(r, i)->sentence) != 0)
+		k++;
+	return k;
+}
+
+/* One paragraph for each reason: "RC2 churn, RC4 flood: the table could not be read." */
 static void text_not_judged(struct writer *w, struct report *r, const struct facts *f)
 {
 	bool is_first = true;
 
 	for (size_t i = 0; i < report_n(r); i++) {
-		const struct finding *x = report_at(r, i);
+		const char *names = "";
 
-		if (x->severity != SEVERITY_NOT_JUDGED)
+		if (report_at(r, i)->severity != SEVERITY_NOT_JUDGED || same_reason(r, i) != i)
 			continue;
 		if (is_first)
 			writer_para(w, 0, "Not judged:");
 		is_first = false;
-		writer_para(w, 2, report_text(r, "%s %s: %s", x->id, x->name, x->sentence));
+		for (size_t k = i; k < report_n(r); k++) {
+			const struct finding *x = report_at(r, k);
+
+			if (x->severity == SEVERITY_NOT_JUDGED && same_reason(r, k) == i)
+				names = report_text(r, "%s%s%s %s", names, names[0] ? ", " : "",
+						    x->id, x->name);
+		}
+		writer_para(w, 2, report_text(r, "%s: %s", names, report_at(r, i)->sentence));
 	}
 	if (!is_first && f->is_live && !f->is_root)
 		writer_para(w, 0, "As root more can be seen.");

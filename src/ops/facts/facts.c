@@ -373,6 +373,8 @@ static int read_namespaces(struct host *h, const struct facts_options *o, struct
 				return first;
 		}
 		r = read_levels(h, &list, (size_t)first, f);
+		if (r == 0 && o->netns && !f->netns[0].is_own && !f->netns[0].is_readable)
+			return ct_err_set(err, -EPERM, "%s", f->netns[0].why);
 	}
 	return r < 0 ? r : read_closely(h, &list, o, f, err);
 }
