@@ -259,6 +259,17 @@ static bool needs_proc(const struct list_run *run)
 	return ct_match_entry(&only_proto, &gre, NULL);
 }
 
+/* The forms of others have no field for it; a remark is what their readers pass over. */
+static void put_netns(struct list_run *run, const char *name)
+{
+	if (run->state->is_count || (run->form != LIST_PROC && run->form != LIST_CONNTRACK &&
+				     run->form != LIST_EXTENDED && run->form != LIST_SAVE))
+		return;
+	ct_text_str(&run->out, "# netns ");
+	ct_text_str(&run->out, name);
+	ct_text_char(&run->out, '\n');
+}
+
 /* What the machine has to say beside its table, where it is asked for. */
 static void learn_names(struct list_run *run, struct host *h)
 {
@@ -293,6 +304,8 @@ static int visit(void *user, struct host *h, const struct netns *ns)
 		return EXIT_FAILED;
 	}
 	run->is_live = host_is_live(h);
+	if (ns)
+		put_netns(run, name);
 	walk(run, h, t, ns ? name : NULL);
 	return EXIT_DONE;
 }

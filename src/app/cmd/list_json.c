@@ -2,11 +2,12 @@
  *
  * An entry as a JSON object on one line. What is not known of it is not there.
  */
+#include "app/cmd/list_forms.h"
+
 #include <arpa/inet.h>
 #include <conntune/time.h>
 #include <string.h>
 
-#include "app/cmd/list_forms.h"
 #include "lib/base/clean.h"
 #include "lib/ct/proto.h"
 #include "ops/report/json_text.h"

@@ -4,6 +4,7 @@
  * the kernel's %pI6 writes, without the printf behind them: a listing has four on each line.
  */
 #include <conntune/entry.h>
+
 #include <errno.h>
 #include <string.h>
 

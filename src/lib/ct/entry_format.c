@@ -5,8 +5,9 @@
  * A form is a list of writers in the order of the line; each knows whether its field is there.
  * Answers to Linux 6.18 ct_seq_show() and to conntrack 1.4.7.
  */
-#include <arpa/inet.h>
 #include <conntune/entry.h>
+
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 

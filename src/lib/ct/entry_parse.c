@@ -7,8 +7,9 @@
  * searched from where the last one was found. Answers to Linux 6.18 ct_seq_show(), the /proc/net
  * layouts before it, and libnetfilter_conntrack's default form.
  */
-#include <arpa/inet.h>
 #include <conntune/entry.h>
+
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 

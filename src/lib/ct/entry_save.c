@@ -5,12 +5,11 @@
  * Answers to conntrack 1.4.7. It writes no mark, helper, label or counter; options it would read
  * are read here too. A translated address stands behind -n or -g instead of -q or -r.
  */
+#include "lib/ct/entry_line.h"
+
 #include <arpa/inet.h>
-#include <conntune/entry.h>
 #include <errno.h>
 #include <string.h>
-
-#include "lib/ct/entry_line.h"
 
 #define PUT(to, literal) ct_text_put(to, literal, sizeof(literal) - 1)
 #define STATUS_DNAT	 (CT_STATUS_DST_NAT | CT_STATUS_DST_NAT_DONE)

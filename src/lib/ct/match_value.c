@@ -2,12 +2,13 @@
  *
  * Conditions out of text: what stands behind --src, --dport, --state and the others.
  */
+#include "lib/ct/entry_match.h"
+
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
 
 #include "lib/base/number.h"
-#include "lib/ct/entry_match.h"
 #include "lib/ct/proto.h"
 
 static const char *const options[] = {

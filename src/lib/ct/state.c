@@ -3,6 +3,7 @@
  * Names and numbers of protocol states.
  */
 #include <conntune/entry.h>
+
 #include <string.h>
 
 #include "lib/ct/proto.h"
