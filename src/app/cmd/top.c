@@ -165,7 +165,6 @@ static int count(struct top_run *run, struct table *table, const char *name)
 			return -ENOMEM;
 	table_info(t, &part->info);
 	if (r < 0) {
-		cmd_error("%s", err.text);
 		part->info.is_whole = false;
 		(void)snprintf(part->info.why_not, sizeof(part->info.why_not), "%.*s", 250,
 			       err.text);
@@ -236,7 +235,7 @@ static void write_value(struct writer *w, const struct top_run *run, const struc
 	ct_text_init(&text, room, sizeof(room));
 	tally_value_text(v, &text);
 	if (!v->is_known) {
-		writer_unknown(w, key, NULL, "-");
+		writer_unknown(w, key, NULL, NULL);
 		return;
 	}
 	switch (v->key) {
@@ -442,18 +441,24 @@ static int write_all(struct top_run *run)
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
-static void warn_parts(const struct top_run *run)
+/* Tells what is missing. EXIT_FAILED when something is. */
+static int tell_missing(const struct top_run *run)
 {
+	int code = EXIT_DONE;
+
 	for (size_t i = 0; i < run->n_parts; i++) {
 		const struct top_part *p = &run->parts[i];
 
 		if (p->info.n_bad)
-			cmd_warn(run->common, "%" PRIu64 " passed over; first: %s", p->info.n_bad,
-				 p->info.first_bad);
-		else if (!p->info.is_whole)
-			cmd_warn(run->common, "%s%snot the whole table: %s", p->name,
-				 p->name[0] ? ": " : "", p->info.why_not);
+			cmd_warn(run->common, "%" PRIu64 " passed over; the first: %s",
+				 p->info.n_bad, p->info.first_bad);
+		if (p->info.is_whole)
+			continue;
+		code = EXIT_FAILED;
+		cmd_warn(run->common, "%s%snot the whole table: %s", p->name,
+			 p->name[0] ? ": " : "", p->info.why_not);
 	}
+	return code;
 }
 
 static int top_run(void *user, const struct common_options *common, int argc, char **argv)
@@ -482,10 +487,10 @@ static int top_run(void *user, const struct common_options *common, int argc, ch
 	}
 	code = s->from ? count_file(&run, h) : cmd_each_netns(common, h, visit, &run);
 	if (run.n_parts > 0) {
-		int written = write_all(&run);
+		int written = write_all(&run), whole = tell_missing(&run);
 
 		code = code == EXIT_DONE ? written : code;
-		warn_parts(&run);
+		code = code == EXIT_DONE ? whole : code;
 	}
 	tally_free(run.tally);
 	free(run.parts);

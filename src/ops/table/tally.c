@@ -444,10 +444,10 @@ static void status_text(uint32_t status, struct ct_text *to)
 #undef STATUS
 	};
 
-	if (status & CT_STATUS_ASSURED)
-		status &= ~(uint32_t)CT_STATUS_SEEN_REPLY; /* is implied */
-	else if (!(status & CT_STATUS_SEEN_REPLY))
+	if (!(status & CT_STATUS_SEEN_REPLY))
 		ct_text_str(to, status ? "unreplied," : "unreplied");
+	else if (status & CT_STATUS_ASSURED) /* which implies a reply */
+		status &= ~(uint32_t)CT_STATUS_SEEN_REPLY;
 	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
 		if (!(status & list[i].bit))
 			continue;
