@@ -2,7 +2,6 @@
  *
  * Capture files: any bytes are read to the end or refused, and every frame lies inside its file.
  */
-#define _GNU_SOURCE
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

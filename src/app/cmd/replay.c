@@ -25,6 +25,8 @@ enum replay_key {
 	KEY_LOCAL,
 	KEY_HOST,
 	KEY_CASE,
+	KEY_FIDELITY,
+	KEY_SEED,
 	KEY_FIX_CHECKSUMS,
 	KEY_PAD,
 };
@@ -37,6 +39,9 @@ static const struct option_spec replay_specs[] = {
 	{ "settings", 0, "FILE", KEY_SETTINGS, "many of them, in the form of sysctl.conf" },
 	{ "max", 0, "N", KEY_MAX, "nf_conntrack_max; 0 for no limit (default 262144)" },
 	{ "buckets", 0, "N", KEY_BUCKETS, "nf_conntrack_buckets (default 262144)" },
+	{ "fidelity", 0, "KIND", KEY_FIDELITY,
+	  "exact: entries end on time (default); kernel: buckets and lazy expiry as there" },
+	{ "seed", 0, "N", KEY_SEED, "of what is chance in the kernel" },
 	{ "local", 0, "ADDR[/LEN],...", KEY_LOCAL, "addresses of the machine in the middle" },
 	{ "host", 0, NULL, KEY_HOST, "that machine is a host and forwards nothing" },
 	{ "case", 0, "DIR", KEY_CASE, "a recorded case: capture, settings and role" },
@@ -170,6 +175,26 @@ static int option_number(const char *name, const char *text, uint32_t *out, stru
 	return 0;
 }
 
+static int option_fidelity(struct replay_options *o, const char *text, struct ct_err *err)
+{
+	bool is_kernel = strcmp(text, "kernel") == 0;
+
+	if (!is_kernel && strcmp(text, "exact") != 0)
+		return ct_err_set(err, -EINVAL, "--fidelity takes exact or kernel, not '%s'", text);
+	o->engine.fidelity = is_kernel ? CT_FIDELITY_KERNEL : CT_FIDELITY_EXACT;
+	return 0;
+}
+
+static int option_seed(struct replay_options *o, const char *text, struct ct_err *err)
+{
+	uint64_t v;
+
+	if (ct_number_any(text, strlen(text), UINT64_MAX, &v) < 0)
+		return ct_err_set(err, -EINVAL, "--seed takes a number, not '%s'", text);
+	memcpy(o->engine.seed, &v, sizeof(v));
+	return 0;
+}
+
 static void begin(struct replay_state *s)
 {
 	if (s->is_begun)
@@ -203,6 +228,10 @@ static int replay_option(void *state, int key, const char *value, struct ct_err 
 		return option_number("buckets", value, &s->o.engine.buckets, err);
 	case KEY_LOCAL:
 		return replay_add_local(&s->o, value, err);
+	case KEY_FIDELITY:
+		return option_fidelity(&s->o, value, err);
+	case KEY_SEED:
+		return option_seed(&s->o, value, err);
 	case KEY_HOST:
 		s->o.is_host = true;
 		return 0;

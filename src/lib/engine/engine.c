@@ -129,12 +129,16 @@ struct ct_engine *ct_engine_new(const struct ct_engine_config *cfg, struct ct_er
 	memcpy(en->key, cfg->seed, 16);
 	en->key[1][0] = en->key[0][0] ^ UINT64_C(0x9e3779b97f4a7c15);
 	en->key[1][1] = en->key[0][1] ^ UINT64_C(0xd6e8feb86659fd93);
+	en->key[2][0] = en->key[0][0] ^ UINT64_C(0xbf58476d1ce4e5b9);
+	en->key[2][1] = en->key[0][1] ^ UINT64_C(0x94d049bb133111eb);
+	en->chance = en->key[0][0] + en->key[0][1];
+	ct_collector_begin(en);
 	ct_pool_init(&en->pools[CLASS_SMALL], 6);
 	ct_pool_init(&en->pools[CLASS_TCP], 7);
 	ct_pool_init(&en->pools[CLASS_SMALL6], 6);
 	ct_pool_init(&en->pools[CLASS_TCP6], 7);
 	ct_engine_set(en, &cfg->settings);
-	if (ct_index_new(en) < 0) {
+	if ((cfg->fidelity == CT_FIDELITY_KERNEL ? ct_chains_new(en) : ct_index_new(en)) < 0) {
 		ct_engine_free(en);
 		(void)ct_err_set(err, -ENOMEM, "no memory for a connection table");
 		return NULL;
@@ -147,9 +151,21 @@ void ct_engine_free(struct ct_engine *en)
 	if (!en)
 		return;
 	ct_index_free(en);
+	ct_chains_free(en);
 	for (unsigned i = 0; i < N_CLASSES; i++)
 		ct_pool_fini(en, &en->pools[i]);
 	ct_mem_free(en, en, sizeof(*en));
+}
+
+/* splitmix64 */
+uint32_t ct_engine_random(struct ct_engine *en, uint32_t below)
+{
+	uint64_t v = en->chance += UINT64_C(0x9e3779b97f4a7c15);
+
+	v = (v ^ v >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	v = (v ^ v >> 27) * UINT64_C(0x94d049bb133111eb);
+	v ^= v >> 31;
+	return (uint32_t)((v >> 32) * below >> 32);
 }
 
 void ct_clock_set(struct ct_engine *en, ct_time now)
@@ -164,6 +180,10 @@ void ct_clock_set(struct ct_engine *en, ct_time now)
 		return;
 	en->now = now;
 	target = (uint64_t)(now - en->base) / NS_PER_TICK;
+	if (en->chains) {
+		ct_collector_advance(en, target);
+		return;
+	}
 	while (en->tick64 != target) {
 		uint64_t step = target - en->tick64;
 
@@ -181,8 +201,10 @@ void ct_engine_advance(struct ct_engine *en, ct_time now)
 
 ct_time ct_engine_expiry(const struct ct_engine *en)
 {
-	uint32_t d = ct_expiry_distance(en);
+	uint32_t d = en->chains ? 0 : ct_expiry_distance(en);
 
+	if (en->chains)
+		return en->count ? en->base + (ct_time)(en->gc.next * NS_PER_TICK) : CT_TIME_NONE;
 	if (d == UINT32_MAX)
 		return CT_TIME_NONE;
 	return en->base + (ct_time)((en->tick64 + d) * NS_PER_TICK);
@@ -196,8 +218,11 @@ void ct_engine_stats(const struct ct_engine *en, struct ct_engine_stats *out)
 
 uint32_t ct_table_find(struct ct_engine *en, const struct probe *pr)
 {
-	uint32_t number = ct_index_find(en, pr);
+	uint32_t number;
 
+	if (en->chains)
+		return ct_chain_find(en, pr);
+	number = ct_index_find(en, pr);
 	/* Whatever the structure still holds, an expired entry matches nothing. */
 	if (number && tick_passed(entry_at(en, number)->deadline, en->tick)) {
 		ct_entry_kill(en, number, CT_END_TIMEOUT);
@@ -211,6 +236,8 @@ void ct_entry_set_deadline(struct ct_engine *en, uint32_t number, ct_tick deadli
 	struct entry *e = entry_at(en, number);
 
 	e->deadline = deadline;
+	if (en->chains)
+		return;
 	if (e->check == CHECK_NONE || (int32_t)(deadline - e->check) < 0)
 		ct_expiry_set(en, number, deadline);
 }
@@ -321,11 +348,11 @@ void ct_event_tell(struct ct_engine *en, uint32_t number, unsigned events, enum 
 	en->cfg.event(en->cfg.event_user, &info, &e);
 }
 
-/* When an entry that ends by timeout ended: on its deadline, whenever that is noticed. */
+/* When an entry ended: by timeout on its deadline, in kernel fidelity when it is noticed. */
 static ct_time end_time(const struct ct_engine *en, const struct entry *e, enum ct_end end)
 {
-	if (end != CT_END_TIMEOUT)
-		return en->now;
+	if (end != CT_END_TIMEOUT || en->chains)
+		return en->base + (ct_time)(en->tick64 * NS_PER_TICK);
 	return en->base +
 	       (ct_time)(en->tick64 + (uint64_t)(int64_t)(int32_t)(e->deadline - en->tick)) *
 		       (ct_time)NS_PER_TICK;
@@ -336,8 +363,12 @@ void ct_entry_kill(struct ct_engine *en, uint32_t number, enum ct_end end)
 	struct entry *e = entry_at(en, number);
 	struct probe pr;
 
-	ct_entry_probe(en, number, &pr);
-	ct_index_remove(en, pr.hash, number);
+	if (en->chains) {
+		ct_chain_remove(en, number);
+	} else {
+		ct_entry_probe(en, number, &pr);
+		ct_index_remove(en, pr.hash, number);
+	}
 	e->status |= CT_STATUS_DYING;
 	ct_event_tell(en, number, CT_EVENT_DESTROY, end, end_time(en, e, end));
 	if (end == CT_END_TIMEOUT)
@@ -403,7 +434,7 @@ int ct_engine_find(const struct ct_engine *en, const struct ct_tuple *t, uint16_
 	uint32_t number;
 
 	ct_probe_make(en, t, zone, &pr);
-	number = ct_index_find(en, &pr);
+	number = en->chains ? ct_chain_peek(en, &pr) : ct_index_find(en, &pr);
 	if (!number || !is_live(en, number))
 		return -ENOENT;
 	*out = (struct ct_handle){ number, entry_at(en, number)->generation };

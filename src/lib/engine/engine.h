@@ -5,7 +5,7 @@
  *     pool.c    places for entries           key.c     one key for both directions, its hash
  *     index.c   key to entry, exact          chain.c   key to entry, the kernel's buckets
  *     expiry.c  who ends next, exact         gc.c      the kernel's collector, early drop
- *     track.c   a packet's way in            confirm.c its way out
+ *     track.c   a packet's way in and out
  *     tcp.c udp.c icmp.c sctp.c gre.c generic.c        the trackers
  */
 #ifndef CT_ENGINE_ENGINE_H
@@ -44,6 +44,15 @@ struct index;
 struct chains;
 struct expectations;
 
+/* Where the kernel's collector stands, struct conntrack_gc_work. */
+struct collector {
+	uint64_t next;	  /* tick of its next slice */
+	uint64_t started; /* tick of its cycle's first slice */
+	int64_t average;  /* of what the entries have left, in ticks */
+	int64_t count;
+	uint32_t bucket;
+};
+
 struct ct_engine {
 	struct ct_engine_config cfg;
 	ct_time base, now;
@@ -51,7 +60,7 @@ struct ct_engine {
 	ct_tick tick;	 /* its low half, in which deadlines are kept */
 	bool is_begun;
 	uint64_t count;
-	uint64_t key[2][2]; /* hash keys: table, fingerprint */
+	uint64_t key[3][2]; /* hash keys: table, fingerprint, table's other direction */
 	struct pool pools[N_CLASSES];
 	struct index *index;   /* exact fidelity */
 	struct chains *chains; /* kernel fidelity */
@@ -59,6 +68,8 @@ struct ct_engine {
 	uint32_t n_cold, max_cold, free_cold;
 	ct_tick tcp_timeout[16]; /* by enum ct_tcp_state */
 	ct_tick sctp_timeout[16];
+	struct collector gc;
+	uint64_t chance;       /* state of the generator that stands for the kernel's randomness */
 	bool wants_early_drop; /* a new entry was refused: the collector is to evict */
 	struct ct_engine_stats stats;
 };
@@ -77,6 +88,8 @@ void ct_probe_make(const struct ct_engine *en, const struct ct_tuple *t, uint16_
 		   struct probe *out);
 bool ct_probe_matches(const struct ct_engine *en, const struct probe *pr, uint32_t number);
 enum ct_dir ct_probe_dir(const struct probe *pr, const struct entry *e);
+/* The hashes of both tuples of an entry, in kernel fidelity. */
+void ct_entry_hashes(const struct ct_engine *en, uint32_t number, uint64_t hash[CT_DIR_MAX]);
 void ct_entry_probe(const struct ct_engine *en, uint32_t number, struct probe *out);
 void ct_entry_tuple(const struct ct_engine *en, uint32_t number, enum ct_dir dir,
 		    struct ct_tuple *out);
@@ -91,6 +104,35 @@ uint32_t ct_index_find(const struct ct_engine *en, const struct probe *pr);
 int ct_index_insert(struct ct_engine *en, uint64_t hash, uint32_t number);
 void ct_index_remove(struct ct_engine *en, uint64_t hash, uint32_t number);
 
+/* Numbers of entries near where @hash belongs, up to @max; their count. */
+unsigned ct_index_sample(const struct index *ix, uint64_t hash, uint32_t *out, unsigned max);
+
+/* chain.c */
+int ct_chains_new(struct ct_engine *en);
+void ct_chains_free(struct ct_engine *en);
+uint32_t ct_chains_buckets(const struct ct_engine *en);
+uint32_t ct_chain_bucket(const struct ct_engine *en, uint64_t hash);
+void ct_chain_prefetch(const struct ct_engine *en, uint64_t hash);
+uint32_t ct_chain_guess(const struct ct_engine *en, uint64_t hash);
+/* A bucket's links: number << 1 | direction, 0 at the end; the second kind of step passes over
+ * the same entry's other link, so that the entry may be killed. */
+uint32_t ct_chain_first(const struct ct_engine *en, uint32_t bucket);
+uint32_t ct_chain_next(const struct ct_engine *en, uint32_t link);
+uint32_t ct_chain_next_other(const struct ct_engine *en, uint32_t link);
+/* Finds an entry and ends the expired ones on the way; peek only looks. */
+uint32_t ct_chain_find(struct ct_engine *en, const struct probe *pr);
+uint32_t ct_chain_peek(const struct ct_engine *en, const struct probe *pr);
+/* -1 when one of the two chains is too long. */
+int ct_chain_insert(struct ct_engine *en, uint32_t number);
+void ct_chain_remove(struct ct_engine *en, uint32_t number);
+
+/* gc.c */
+/* Makes room for an entry whose original tuple has @hash, if there is somebody to drop. */
+bool ct_early_drop(struct ct_engine *en, uint64_t hash);
+void ct_collector_begin(struct ct_engine *en);
+/* Runs what the collector has to do up to tick @to, and lets the clock be that. */
+void ct_collector_advance(struct ct_engine *en, uint64_t to);
+
 /* expiry.c */
 void ct_expiry_set(struct ct_engine *en, uint32_t number, ct_tick deadline);
 void ct_expiry_advance(struct ct_engine *en, ct_tick to);
@@ -98,6 +140,8 @@ void ct_expiry_advance(struct ct_engine *en, ct_tick to);
 uint32_t ct_expiry_distance(const struct ct_engine *en);
 
 /* engine.c */
+/* A number below @below, drawn from the seed. */
+uint32_t ct_engine_random(struct ct_engine *en, uint32_t below);
 void ct_clock_set(struct ct_engine *en, ct_time now);
 void ct_event_tell(struct ct_engine *en, uint32_t number, unsigned events, enum ct_end end,
 		   ct_time at);

@@ -278,3 +278,20 @@ void ct_index_remove(struct ct_engine *en, uint64_t hash, uint32_t number)
 		(void)lines_drop(&ix->old, hash, number);
 	ix->n_entries--;
 }
+
+unsigned ct_index_sample(const struct index *ix, uint64_t hash, uint32_t *out, unsigned max)
+{
+	uint32_t i = home_of(hash, ix->now.n);
+	unsigned n = 0;
+
+	/* A quarter full at least, lines rarely are all empty; so a few suffice. */
+	for (unsigned lines = 0; lines < max && lines < ix->now.n; lines++) {
+		const struct line *l = &ix->now.at[i];
+
+		for (unsigned slot = 0; slot < SLOTS && n < max; slot++)
+			if (l->tag[slot])
+				out[n++] = l->number[slot];
+		i = i + 1 == ix->now.n ? 0 : i + 1;
+	}
+	return n;
+}

@@ -66,7 +66,11 @@ static void probe_hash(const struct ct_engine *en, struct probe *pr)
 		pr->key.addr.fingerprint = sip_words(en->key[1], words, 4);
 	}
 	memcpy(words, &pr->key, 16);
-	pr->hash = sip_words(en->key[0], words, 2);
+	/* The kernel's buckets tell the directions apart; equal tuples have no direction. */
+	if (en->chains && pr->is_high && !pr->is_self)
+		pr->hash = sip_words(en->key[2], words, 2);
+	else
+		pr->hash = sip_words(en->key[0], words, 2);
 }
 
 static bool is_icmp(uint8_t proto)
@@ -145,13 +149,37 @@ enum ct_dir ct_probe_dir(const struct probe *pr, const struct entry *e)
 	return pr->is_high == is_orig_high ? CT_DIR_ORIG : CT_DIR_REPLY;
 }
 
+static bool is_self(const struct ct_engine *en, uint32_t number)
+{
+	const struct entry *e = entry_at(en, number);
+	const uint8_t *addr;
+
+	if (is_icmp(e->key.proto) || e->key.low_part != e->key.high_part)
+		return false;
+	if (!e->key.is_ipv6)
+		return e->key.addr.ip4.low == e->key.addr.ip4.high;
+	addr = entry_addr6(en->pools, number);
+	return memcmp(addr, addr + 16, 16) == 0;
+}
+
+void ct_entry_hashes(const struct ct_engine *en, uint32_t number, uint64_t hash[CT_DIR_MAX])
+{
+	struct probe pr;
+
+	ct_entry_probe(en, number, &pr);
+	hash[CT_DIR_ORIG] = pr.hash;
+	pr.is_high = !pr.is_high;
+	probe_hash(en, &pr);
+	hash[CT_DIR_REPLY] = pr.hash;
+}
+
 void ct_entry_probe(const struct ct_engine *en, uint32_t number, struct probe *out)
 {
 	const struct entry *e = entry_at(en, number);
 
 	out->key = e->key;
 	out->is_high = e->flags & ENTRY_ORIG_HIGH;
-	out->is_self = false;
+	out->is_self = is_self(en, number);
 	if (e->key.is_ipv6)
 		memcpy(out->addr6, entry_addr6(en->pools, number), 32);
 	probe_hash(en, out);

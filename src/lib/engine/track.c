@@ -77,8 +77,10 @@ static uint32_t begin_entry(struct ct_engine *en, const struct probe *pr)
 	uint32_t number;
 	struct entry *e;
 
-	if (en->cfg.max && en->count >= en->cfg.max)
+	if (en->cfg.max && en->count >= en->cfg.max && !ct_early_drop(en, pr->hash)) {
+		en->wants_early_drop = true;
 		return 0;
+	}
 	number = ct_pool_take(en, class_for(pr));
 	if (!number)
 		return 0;
@@ -279,7 +281,12 @@ static void insert(struct ct_engine *en, struct ct_packet *p, struct entry *e)
 		refuse_insertion(en, p, "another entry has this tuple");
 		return;
 	}
-	if (ct_index_insert(en, pr.hash, number) < 0) {
+	if (en->chains && ct_chain_insert(en, number) < 0) {
+		en->stats.chaintoolong++;
+		refuse_insertion(en, p, "hash chain is too long");
+		return;
+	}
+	if (en->index && ct_index_insert(en, pr.hash, number) < 0) {
 		refuse_insertion(en, p, "no memory for the table");
 		return;
 	}
@@ -317,6 +324,19 @@ void ct_engine_confirm(struct ct_engine *en, struct ct_packet *p, ct_time now)
 	leave(en, p);
 }
 
+static void prefetch(const struct ct_engine *en, uint64_t hash)
+{
+	if (en->chains)
+		ct_chain_prefetch(en, hash);
+	else
+		ct_index_prefetch(en->index, hash);
+}
+
+static uint32_t guess(const struct ct_engine *en, uint64_t hash)
+{
+	return en->chains ? ct_chain_guess(en, hash) : ct_index_guess(en->index, hash);
+}
+
 /* One burst: all hashes, then all lines of the index, then all entries, so that each wait for
  * memory is shared; then the packets in their order. What a packet changes is looked up again,
  * never remembered, so two packets of one flow are as good as two bursts. */
@@ -336,11 +356,11 @@ static void burst(struct ct_engine *en, struct ct_packet *p[], unsigned n)
 		if (!prepare(en, p[i], &pr[i]))
 			continue;
 		way[i] = READY;
-		ct_index_prefetch(en->index, pr[i].hash);
+		prefetch(en, pr[i].hash);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		const struct entry *e;
-		uint32_t number = way[i] == READY ? ct_index_guess(en->index, pr[i].hash) : 0;
+		uint32_t number = way[i] == READY ? guess(en, pr[i].hash) : 0;
 
 		if (!number)
 			continue;

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * From tuple to entry as the kernel does it, for kernel fidelity: every entry hangs in two bucket
+ * chains, once for each direction, the newest first. Expired entries hang there, counted, until
+ * somebody walks past them. Answers to Linux 6.18, net/netfilter/nf_conntrack_core.c:
+ * ____nf_conntrack_find(), __nf_conntrack_hash_insert(), __nf_conntrack_confirm(),
+ * clean_from_lists().
+ *
+ * A link is an entry's number and a direction in one word; 0 ends a chain.
+ */
+#include <string.h>
+
+#include "lib/engine/engine.h"
+
+enum { PAGE_BUCKETS = 512, MIN_CHAIN = 50, MAX_CHAIN = 80 };
+
+struct chains {
+	uint32_t *head;
+	uint32_t n;
+};
+
+static inline uint32_t link_of(uint32_t number, enum ct_dir dir)
+{
+	return number << 1 | (uint32_t)dir;
+}
+
+static inline uint32_t *link_next(const struct ct_engine *en, uint32_t link)
+{
+	uint32_t number = link >> 1;
+
+	return &pool_chunk(en->pools, number)->link[number & CHUNK_MASK][link & 1];
+}
+
+int ct_chains_new(struct ct_engine *en)
+{
+	uint32_t wanted = en->cfg.buckets ? en->cfg.buckets : en->cfg.max;
+	struct chains *c = ct_mem_alloc(en, sizeof(*c), 64);
+
+	if (!c)
+		return -1;
+	c->n = (wanted + PAGE_BUCKETS - 1) / PAGE_BUCKETS * PAGE_BUCKETS;
+	if (c->n == 0)
+		c->n = PAGE_BUCKETS;
+	c->head = ct_mem_alloc(en, (size_t)c->n * sizeof(*c->head), 64);
+	if (!c->head) {
+		ct_mem_free(en, c, sizeof(*c));
+		return -1;
+	}
+	memset(c->head, 0, (size_t)c->n * sizeof(*c->head));
+	en->chains = c;
+	return 0;
+}
+
+void ct_chains_free(struct ct_engine *en)
+{
+	if (!en->chains)
+		return;
+	ct_mem_free(en, en->chains->head, (size_t)en->chains->n * sizeof(*en->chains->head));
+	ct_mem_free(en, en->chains, sizeof(*en->chains));
+	en->chains = NULL;
+}
+
+uint32_t ct_chains_buckets(const struct ct_engine *en)
+{
+	return en->chains->n;
+}
+
+/* reciprocal_scale(), not a remainder */
+uint32_t ct_chain_bucket(const struct ct_engine *en, uint64_t hash)
+{
+	return (uint32_t)((hash >> 32) * en->chains->n >> 32);
+}
+
+void ct_chain_prefetch(const struct ct_engine *en, uint64_t hash)
+{
+	__builtin_prefetch(&en->chains->head[ct_chain_bucket(en, hash)]);
+}
+
+uint32_t ct_chain_guess(const struct ct_engine *en, uint64_t hash)
+{
+	return en->chains->head[ct_chain_bucket(en, hash)] >> 1;
+}
+
+uint32_t ct_chain_first(const struct ct_engine *en, uint32_t bucket)
+{
+	return en->chains->head[bucket];
+}
+
+uint32_t ct_chain_next(const struct ct_engine *en, uint32_t link)
+{
+	return *link_next(en, link);
+}
+
+uint32_t ct_chain_next_other(const struct ct_engine *en, uint32_t link)
+{
+	uint32_t number = link >> 1;
+
+	do
+		link = *link_next(en, link);
+	while (link && link >> 1 == number);
+	return link;
+}
+
+static bool is_match(const struct ct_engine *en, const struct probe *pr, uint32_t link)
+{
+	uint32_t number = link >> 1;
+
+	if (!ct_probe_matches(en, pr, number))
+		return false;
+	return pr->is_self || ct_probe_dir(pr, entry_at(en, number)) == (enum ct_dir)(link & 1);
+}
+
+uint32_t ct_chain_find(struct ct_engine *en, const struct probe *pr)
+{
+	uint32_t link = en->chains->head[ct_chain_bucket(en, pr->hash)], next;
+
+	for (; link; link = next) {
+		if (tick_passed(entry_at(en, link >> 1)->deadline, en->tick)) {
+			next = ct_chain_next_other(en, link);
+			ct_entry_kill(en, link >> 1, CT_END_TIMEOUT);
+			continue;
+		}
+		if (is_match(en, pr, link))
+			return link >> 1;
+		next = *link_next(en, link);
+	}
+	return 0;
+}
+
+uint32_t ct_chain_peek(const struct ct_engine *en, const struct probe *pr)
+{
+	uint32_t link = en->chains->head[ct_chain_bucket(en, pr->hash)];
+
+	for (; link; link = *link_next(en, link))
+		if (is_match(en, pr, link))
+			return link >> 1;
+	return 0;
+}
+
+/* How many links a walk over one bucket passes; MAX_CHAIN + 2 stands for "too many". */
+static bool is_too_long(const struct ct_engine *en, uint64_t hash, unsigned limit)
+{
+	uint32_t link = en->chains->head[ct_chain_bucket(en, hash)];
+	unsigned length = 0;
+
+	for (; link; link = *link_next(en, link))
+		if (length++ > limit)
+			return true;
+	return false;
+}
+
+static void put(struct ct_engine *en, uint64_t hash, uint32_t link)
+{
+	uint32_t *head = &en->chains->head[ct_chain_bucket(en, hash)];
+
+	*link_next(en, link) = *head;
+	*head = link;
+}
+
+int ct_chain_insert(struct ct_engine *en, uint32_t number)
+{
+	uint64_t hash[CT_DIR_MAX];
+	unsigned limit = MIN_CHAIN + ct_engine_random(en, MAX_CHAIN - MIN_CHAIN);
+
+	ct_entry_hashes(en, number, hash);
+	if (is_too_long(en, hash[CT_DIR_ORIG], limit) || is_too_long(en, hash[CT_DIR_REPLY], limit))
+		return -1;
+	put(en, hash[CT_DIR_ORIG], link_of(number, CT_DIR_ORIG));
+	put(en, hash[CT_DIR_REPLY], link_of(number, CT_DIR_REPLY));
+	return 0;
+}
+
+static void take(struct ct_engine *en, uint64_t hash, uint32_t link)
+{
+	uint32_t *at = &en->chains->head[ct_chain_bucket(en, hash)];
+
+	while (*at && *at != link)
+		at = link_next(en, *at);
+	if (*at)
+		*at = *link_next(en, link);
+}
+
+void ct_chain_remove(struct ct_engine *en, uint32_t number)
+{
+	uint64_t hash[CT_DIR_MAX];
+
+	ct_entry_hashes(en, number, hash);
+	take(en, hash[CT_DIR_ORIG], link_of(number, CT_DIR_ORIG));
+	take(en, hash[CT_DIR_REPLY], link_of(number, CT_DIR_REPLY));
+}
