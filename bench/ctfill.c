@@ -84,9 +84,8 @@ static size_t put_message(uint8_t *to, uint32_t seq, const struct ct_entry *e)
 static int errors_of(struct mnl_socket *s)
 {
 	_Alignas(8) static uint8_t answer[1 << 16];
-	ssize_t got;
 
-	while ((got = recv(mnl_socket_get_fd(s), answer, sizeof(answer), MSG_DONTWAIT)) > 0) {
+	while (recv(mnl_socket_get_fd(s), answer, sizeof(answer), MSG_DONTWAIT) > 0) {
 		struct nlmsghdr h;
 		int32_t code = 0;
 
@@ -107,7 +106,7 @@ static int fill(struct mnl_socket *s, uint32_t n)
 		size_t len = 0;
 		int error;
 
-		for (; i < n && len + 2 * MAX_MESSAGE < sizeof(batch); i++) {
+		for (; i < n && len + (size_t)2 * MAX_MESSAGE < sizeof(batch); i++) {
 			struct ct_entry e;
 
 			make_entry(i, &e);

@@ -389,7 +389,8 @@ static void flush(struct replay *r, struct burst *b)
 static void feed_burst(struct replay *r, struct burst *b, const struct frame *f, uint8_t *room)
 {
 	struct ct_packet *p = &b->packets[b->n];
-	int kind = make_packet(r, f, p, room + (size_t)b->n * PAD_SIZE);
+	uint8_t *own = room ? room + (size_t)b->n * PAD_SIZE : NULL;
+	int kind = make_packet(r, f, p, own);
 
 	if (kind == 0)
 		return;
@@ -410,12 +411,11 @@ static void feed_burst(struct replay *r, struct burst *b, const struct frame *f,
 	}
 	if (b->n > 0 && (r->last - r->first) / GRAIN_NS != (b->at - r->first) / GRAIN_NS) {
 		struct ct_packet kept = *p;
-		uint8_t *from = room + (size_t)b->n * PAD_SIZE;
 
 		flush(r, b);
 		b->packets[0] = kept;
-		if (kept.data == from) {
-			memcpy(room, from, kept.size);
+		if (own && kept.data == own) {
+			memmove(room, own, kept.size);
 			b->packets[0].data = room;
 		}
 	}

@@ -34,25 +34,9 @@ static const struct option_spec size_options[] = {
 /* "5.10", "2.6.32", "6.1.0-18-amd64" */
 static int parse_release(const char *s, uint32_t *out, struct ct_err *err)
 {
-	uint64_t part[3] = { 0 };
-	const char *at = s;
-	unsigned n = 0;
-
-	while (n < 3) {
-		size_t len = strspn(at, "0123456789");
-
-		if (ct_number_u64(at, len, 999, &part[n]) < 0)
-			break;
-		n++;
-		at += len;
-		if (*at != '.')
-			break;
-		at++;
-	}
-	if (n < 2)
+	if (host_release_parse(s, out) < 0)
 		return ct_err_set(err, -EINVAL, "--kernel takes a release such as 5.10, not '%s'",
 				  s);
-	*out = (uint32_t)(part[0] * 1000000 + part[1] * 1000 + part[2]);
 	return 0;
 }
 

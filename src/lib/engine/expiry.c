@@ -83,7 +83,7 @@ static void visit_chunk(struct ct_engine *en, unsigned class, uint32_t c, ct_tic
 	uint32_t due = distance(at, en->tick);
 
 	for (unsigned i2 = 0; i2 < TREE_LEVEL2; i2++) {
-		ct_tick *level1 = &tree->level1[i2 * TREE_FAN];
+		ct_tick *level1 = &tree->level1[(size_t)i2 * TREE_FAN];
 
 		if (distance(tree->level2[i2], en->tick) > due)
 			continue;

@@ -44,7 +44,8 @@ enum severity judge_cause(const struct facts *f, const struct facts_netns *ns)
 	return judge_pressure(f, ns) >= PRESSURE_PAST ? SEVERITY_WARNING : SEVERITY_NOTE;
 }
 
-static const char *text_v(struct report *r, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static const char *text_v(struct report *r, const char *fmt,
+								va_list ap)
 {
 	char text[2048];
 

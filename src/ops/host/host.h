@@ -85,9 +85,10 @@ int host_command(struct host *h, const char *name, const char *const argv[], uns
 
 /* Facts of the machine. Unknown in a copy that does not say. */
 int host_release(struct host *h, char *out, size_t size); /* "6.1.0-18-amd64" */
-/* The release as version * 1,000,000 + patchlevel * 1,000 + sublevel: 6.1.20 is 6001020.
+/* A release as version * 1,000,000 + patchlevel * 1,000 + sublevel: 6.1.20 is 6001020.
  * -EINVAL when it does not begin like a version. */
-int host_release_number(struct host *h, uint32_t *out);
+int host_release_parse(const char *release, uint32_t *out);
+int host_release_number(struct host *h, uint32_t *out);	  /* that of the machine */
 int host_machine(struct host *h, char *out, size_t size); /* "x86_64" */
 int host_word_bits(struct host *h, unsigned *out);	  /* 32 or 64 */
 int host_page_size(struct host *h, uint32_t *out_bytes);

@@ -105,15 +105,11 @@ static int release_part(const char **at, uint32_t max, uint32_t *out)
 	return 0;
 }
 
-int host_release_number(struct host *h, uint32_t *out)
+int host_release_parse(const char *release, uint32_t *out)
 {
 	uint32_t version, patch = 0, sub = 0;
-	char release[128];
 	const char *at = release;
-	int r = host_release(h, release, sizeof(release));
 
-	if (r < 0)
-		return r;
 	if (release_part(&at, 999, &version) < 0)
 		return -EINVAL;
 	if (at[-1] == '.' && release_part(&at, 999, &patch) < 0)
@@ -122,6 +118,14 @@ int host_release_number(struct host *h, uint32_t *out)
 		(void)release_part(&at, 999, &sub);
 	*out = version * 1000000u + patch * 1000u + sub;
 	return 0;
+}
+
+int host_release_number(struct host *h, uint32_t *out)
+{
+	char release[128];
+	int r = host_release(h, release, sizeof(release));
+
+	return r < 0 ? r : host_release_parse(release, out);
 }
 
 int host_machine(struct host *h, char *out, size_t size)

@@ -210,7 +210,7 @@ static int parallel_next(struct table *t, struct ct_entry *out, struct ct_err *e
 static void parallel_info(const struct table *t, struct table_info *out)
 {
 	/* The lock is the only thing written; the table is not const by nature. */
-	struct parallel *p = (struct parallel *)(uintptr_t)t;
+	struct parallel *p = (struct parallel *)t;
 	struct dump_info sum = { .is_done = true };
 
 	(void)pthread_mutex_lock(&p->lock);

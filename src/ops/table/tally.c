@@ -110,7 +110,8 @@ static uint32_t *find(const struct tally *t, const uint8_t *key)
 {
 	size_t at = hash(t, key);
 
-	while (t->index[at] != NOBODY && memcmp(group_at(t, t->index[at])->key, key, t->key_size))
+	while (t->index[at] != NOBODY &&
+	       memcmp(group_at(t, t->index[at])->key, key, t->key_size) != 0)
 		at = (at + 1) & (t->n_index - 1);
 	return &t->index[at];
 }

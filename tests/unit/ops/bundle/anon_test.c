@@ -186,10 +186,11 @@ TEST(addresses_in_text_are_hidden)
 
 static unsigned v4_at(const char *p)
 {
-	unsigned b[4] = { 0 };
+	char text[16] = "";
+	struct in_addr a = { 0 };
 
-	(void)sscanf(p, "%u.%u.%u.%u", &b[0], &b[1], &b[2], &b[3]);
-	return b[0] << 24 | b[1] << 16 | b[2] << 8 | b[3];
+	(void)snprintf(text, sizeof(text), "%.*s", (int)strspn(p, "0123456789."), p);
+	return inet_pton(AF_INET, text, &a) == 1 ? ntohl(a.s_addr) : 0;
 }
 
 /* A network stays a network, and what was inside it still is. */
