@@ -50,7 +50,8 @@ static const struct special specials6[] = {
 	{ { 0 }, 96, false },
 	{ { [10] = 0xff, [11] = 0xff }, 96, false }, /* ::ffff:0:0/96 */
 	{ { 0x00, 0x64, 0xff, 0x9b }, 96, false },   /* 64:ff9b::/96 */
-	{ { 0xfc }, 7, false },
+	{ { 0xfc }, 8, false },
+	{ { 0xfd }, 8, false },
 	{ { 0xfe, 0x80 }, 10, false },
 	{ { 0xff, 0x01 }, 112, true },
 	{ { 0xff, 0x02 }, 112, true }, /* well-known groups */

@@ -117,7 +117,13 @@ static int pack_netns(struct pack *p, const struct netns *ns)
 	return pack_view(p, &v);
 }
 
-static int pack_all_netns(struct pack *p, const struct view *own, uint64_t *own_inode)
+/* What recorded/host tells of namespaces. */
+struct netns_facts {
+	uint64_t own_inode; /* 0 when not known */
+	unsigned n_hidden;
+};
+
+static int pack_all_netns(struct pack *p, const struct view *own, struct netns_facts *facts)
 {
 	auto_fini(netns_list) struct netns_list list = { 0 };
 	struct ct_err err = { "" };
@@ -126,7 +132,8 @@ static int pack_all_netns(struct pack *p, const struct view *own, uint64_t *own_
 
 	if (r < 0)
 		return pack_gap(p, own, "namespaces", err.text);
-	*own_inode = list.at[0].inode;
+	facts->own_inode = list.at[0].inode;
+	facts->n_hidden = list.n_hidden;
 	for (size_t i = 0; i < list.n && r == 0; i++)
 		r = pack_netns(p, &list.at[i]);
 	if (r < 0 || list.n_hidden == 0)
@@ -137,7 +144,7 @@ static int pack_all_netns(struct pack *p, const struct view *own, uint64_t *own_
 }
 
 /* recorded/host: what is no file. */
-static int write_host(struct pack *p, uint64_t own_inode)
+static int write_host(struct pack *p, const struct netns_facts *facts)
 {
 	auto_fini(ct_buf) struct ct_buf b = { 0 };
 	uint32_t page_bytes;
@@ -159,8 +166,9 @@ static int write_host(struct pack *p, uint64_t own_inode)
 	if (r == 0 && host_now(p->host, &now) == 0)
 		r = ct_buf_printf(&b, "now=%lld.%09lld\n", (long long)(now / CT_NS_PER_S),
 				  (long long)(now % CT_NS_PER_S));
-	if (r == 0 && own_inode)
-		r = ct_buf_printf(&b, "netns=%llu\n", (unsigned long long)own_inode);
+	if (r == 0 && facts->own_inode)
+		r = ct_buf_printf(&b, "netns=%llu\nnetns_hidden=%u\n",
+				  (unsigned long long)facts->own_inode, facts->n_hidden);
 	return r == 0 ? out_bytes(&p->out, "/recorded/host", 0444, b.p, b.len) : r;
 }
 
@@ -215,7 +223,7 @@ static int pack_machine(struct pack *p)
 	const struct view own = {
 		.host = p->host, .files = "", .recorded = "/recorded", .label = "", .is_own = true
 	};
-	uint64_t own_inode = 0;
+	struct netns_facts facts = { 0 };
 	int r;
 
 	if (host_release(p->host, p->release, sizeof(p->release)) < 0)
@@ -227,8 +235,8 @@ static int pack_machine(struct pack *p)
 	if (r == 0)
 		r = pack_managers(p, &own);
 	if (r == 0)
-		r = pack_all_netns(p, &own, &own_inode);
-	return r == 0 ? write_host(p, own_inode) : r;
+		r = pack_all_netns(p, &own, &facts);
+	return r == 0 ? write_host(p, &facts) : r;
 }
 
 int bundle_write(struct host *h, const struct bundle_options *options, struct bundle *out,

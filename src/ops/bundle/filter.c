@@ -31,7 +31,7 @@ static const char *const log_words[] = {
 	"Out of memory",
 	"oom-kill",
 	"page allocation failure",
-	"TCP: out of memory",
+	"suppressed",
 };
 
 static const char *const command_line_words[] = { "conntrack", "sysctl.", "blacklist", "hashsize" };

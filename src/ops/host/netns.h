@@ -7,6 +7,7 @@
  * call (setns and back) on the calling thread. In a copy they are what recorded/netns/ holds:
  *
  *     recorded/host                  netns=INODE is the namespace of the copy's own /proc
+ *                                    netns_hidden=N processes whose namespace could not be seen
  *     recorded/netns/INODE/about     name=, owner=, pid=, n_pids=, path=, is_initial=, is_readable=
  *     recorded/netns/INODE/name      only its name, for copies made by hand
  *     recorded/netns/INODE/proc/...  what host_in_netns() reads

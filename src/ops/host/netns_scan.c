@@ -347,10 +347,16 @@ static int read_about(struct host *h, const char *folder, struct netns *ns)
 int netns_scan_recorded(struct host *h, struct netns_list *list)
 {
 	auto_fini(host_names) struct host_names names = { 0 };
+	const char *hidden;
+	uint64_t n_hidden;
+	size_t len;
 	int r = 0;
 
 	if (host_is_live(h) || host_list(h, "/recorded/netns", &names) < 0)
 		return 0;
+	if (host_recorded(h, "netns_hidden", &hidden, &len) == 0 &&
+	    ct_number_u64(hidden, len, UINT32_MAX, &n_hidden) == 0)
+		list->n_hidden = (unsigned)n_hidden;
 	for (size_t i = 0; i < names.n && r == 0; i++) {
 		const char *name = names.name[i];
 		struct netns *ns;

@@ -114,6 +114,16 @@ TEST(kinds_stay)
 		n_changed += memcmp(to, from, 4) != 0;
 	}
 	OK(n_changed >= 11);
+	for (unsigned n = 0; n < 1000; n++) {
+		static const uint8_t begins[] = { 0xfc, 0xfd, 0xff, 0x20, 0x3f };
+		uint8_t from[16] = { begins[n % 5], (uint8_t)(n >> 8), (uint8_t)n }, to[16];
+
+		memcpy(to, from, 16);
+		anon_ip6(a, to, 128);
+		EQ_INT(to[0] >> 5, from[0] >> 5);
+		OK(from[0] < 0xfc || to[0] == from[0]);
+		OK(from[0] != 0xff || to[1] == from[1]);
+	}
 	for (int n = 0; n < 50000; n++) {
 		uint32_t x = next_number(&state);
 		uint8_t from[4], to[4];

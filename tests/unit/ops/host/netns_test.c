@@ -86,7 +86,7 @@ TEST(processes_of_a_copy)
 
 static void make_recorded(const struct copy *c)
 {
-	copy_file(c, "/recorded/host", "netns=5\n");
+	copy_file(c, "/recorded/host", "netns=5\nnetns_hidden=3\n");
 	copy_file(c, "/recorded/netns/5/about", "owner=systemd\npid=1\nn_pids=120\nis_initial=1\n");
 	copy_file(c, "/recorded/netns/7/about",
 		  "name=blue\nowner=dockerd\npid=412\nn_pids=3\npath=/run/netns/blue\nnew=x\n");
@@ -115,6 +115,7 @@ TEST(recorded_namespaces)
 	h = open_host(c.root);
 	EQ_INT(netns_list(h, &list, &err), 0);
 	EQ_INT(list.n, 4);
+	EQ_INT(list.n_hidden, 3);
 	EQ_INT(list.at[0].inode, 5);
 	OK(list.at[0].is_own && list.at[0].is_initial);
 	EQ_INT(list.at[0].n_pids, 120);
