@@ -240,7 +240,7 @@ static void text_evidence(struct writer *w, struct report *r, const struct findi
 
 		writer_para(w, 4,
 			    report_text(r, "%-*s  %s%s%s%s", (int)wide, e->what, e->value,
-					has_origin ? "  [" : "", has_origin ? e->origin : "",
+					has_origin ? " [" : "", has_origin ? e->origin : "",
 					has_origin ? "]" : ""));
 	}
 }

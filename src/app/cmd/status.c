@@ -131,8 +131,10 @@ static void say_tracking(struct writer *w, const struct facts *f)
 
 static void say_level(struct writer *w, const struct facts_netns *ns)
 {
-	char text[96], share[24];
+	char text[96], share[24], max[32] = "no limit";
 
+	if (ns->max > 0)
+		(void)snprintf(max, sizeof(max), "%" PRIu64, ns->max);
 	if (ns->is_count_known && ns->is_max_known && ns->max > 0) {
 		double fill = (double)ns->count / (double)ns->max;
 
@@ -147,9 +149,10 @@ static void say_level(struct writer *w, const struct facts_netns *ns)
 	if (ns->is_count_known)
 		writer_u64(w, "count", "entries", ns->count);
 	else
-		writer_unknown(w, "count", "entries", "no such file");
+		writer_unknown(w, "count", "entries",
+			       "this kernel does not count them; doctor reads the table");
 	if (ns->is_max_known)
-		writer_u64_as(w, "max", "max", 0, "no limit");
+		writer_u64_as(w, "max", "max", ns->max, max);
 	else
 		writer_unknown(w, "max", "max", "no such file");
 }
@@ -307,7 +310,18 @@ static void say_row(struct writer *w, const struct facts_netns *ns)
 	writer_end(w);
 }
 
-static void say_namespaces(struct writer *w, const struct facts *f, size_t limit)
+/* How many namespaces there are with something to show. */
+static size_t n_shown(const struct facts *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->n_netns; i++)
+		n += f->netns[i].is_readable && f->netns[i].is_count_known;
+	return n;
+}
+
+/* The fullest @limit of them; how many are left. */
+static size_t list_namespaces(struct writer *w, const struct facts *f, size_t limit)
 {
 	static const struct writer_column columns[] = {
 		{ "name", "NAMESPACE", false },	      { "count", "COUNT", true },
@@ -315,12 +329,7 @@ static void say_namespaces(struct writer *w, const struct facts *f, size_t limit
 		{ "early_drop", "EARLY DROP", true }, { "insert_failed", "INSERT FAILED", true },
 	};
 	size_t shown = 0, left = 0;
-	char text[160];
 
-	writer_u64(w, "n_netns", NULL, f->n_netns);
-	writer_u64(w, "n_netns_hidden", NULL, f->n_unreadable);
-	if (!f->is_netns_known)
-		return;
 	writer_list(w, "netns", "Network namespaces", columns, 6);
 	for (size_t i = 0; i < f->n_netns; i++) {
 		if (!f->netns[i].is_readable || !f->netns[i].is_count_known)
@@ -333,6 +342,19 @@ static void say_namespaces(struct writer *w, const struct facts *f, size_t limit
 		}
 	}
 	writer_end(w);
+	return left;
+}
+
+static void say_namespaces(struct writer *w, const struct facts *f, bool is_json, size_t limit)
+{
+	size_t left = 0;
+	char text[160];
+
+	writer_u64(w, "n_netns", NULL, f->n_netns);
+	writer_u64(w, "n_netns_hidden", NULL, f->n_unreadable);
+	/* for people the only one was shown above */
+	if (f->is_netns_known && (is_json || n_shown(f) > 1))
+		left = list_namespaces(w, f, limit);
 	if (left > 0) {
 		(void)snprintf(text, sizeof(text), "and %zu more, emptier ones (--limit)", left);
 		writer_para(w, 2, text);
@@ -371,7 +393,7 @@ static int say(const struct status_state *s, const struct common_options *common
 	if (f->netns[0].is_count_known || f->netns[0].is_max_known)
 		say_counters(w, &f->netns[0]);
 	say_log(w, f);
-	say_namespaces(w, f, s->limit ? s->limit : DEFAULT_LIMIT);
+	say_namespaces(w, f, common->is_json, s->limit ? s->limit : DEFAULT_LIMIT);
 	r = writer_finish(w);
 	if (r < 0)
 		cmd_error("standard output: %s", strerror(-r));

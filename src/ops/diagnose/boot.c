@@ -24,9 +24,9 @@ static void lost(const struct facts *f, const struct check *c, struct report *r,
 	struct finding *x;
 
 	x = judge_add(f, r, c, is_limit(v) ? SEVERITY_WARNING : SEVERITY_NOTE, NULL,
-		      "%s is set to %lld in %s, and the boot loses it: %s", v->setting->name,
+		      "%s is set to %lld in %s, and the boot loses it: %s.", v->setting->name,
 		      (long long)v->boot, v->boot_origin,
-		      v->boot_why[0] ? v->boot_why : "nothing applies the file in time.");
+		      v->boot_why[0] ? v->boot_why : "nothing applies the file in time");
 	finding_evidence(r, x, "in the file", v->boot_origin, "%lld", (long long)v->boot);
 	if (v->is_now_known)
 		finding_evidence(r, x, "now", v->now_path, "%lld", (long long)v->now);
@@ -40,38 +40,81 @@ static void lost(const struct facts *f, const struct check *c, struct report *r,
 	x->cause = "The knob exists only while the module nf_conntrack is loaded, and the module "
 		   "comes with the first rule that needs it, after sysctl has run. A missing knob "
 		   "is skipped without a word. That `sysctl -p` works by hand proves nothing.";
-	x->remedy =
-		"Load the module before sysctl runs:\n"
-		"    echo nf_conntrack > /etc/modules-load.d/nf_conntrack.conf\n"
-		"(without systemd: a line in /etc/modules), and for the buckets\n"
-		"    echo 'options nf_conntrack hashsize=N' > /etc/modprobe.d/nf_conntrack.conf";
+	x->remedy = "Load the module before sysctl runs:\n"
+		    "    echo nf_conntrack > /etc/modules-load.d/conntrack.conf\n"
+		    "(without systemd: a line in /etc/modules), and for the buckets\n"
+		    "    echo 'options nf_conntrack hashsize=N' > /etc/modprobe.d/conntrack.conf\n"
+		    "Now, without a boot: sysctl --system.";
 	x->danger = "Where nothing loaded the module before, it is there from now on; before Linux "
 		    "4.10 that alone switches tracking on.";
 }
 
-static void by_hand(const struct facts *f, const struct check *c, struct report *r,
+/* Two values that cannot be told apart: defaults that follow from memory are reckoned from
+ * MemTotal, which is less than what the kernel saw when it loaded the tracker. */
+static bool is_same(const struct setting_value *v)
+{
+	int64_t gap = v->now > v->after ? v->now - v->after : v->after - v->now;
+
+	if (v->boot_fate == SETTING_UNSET && v->setting->is_computed)
+		return gap <= v->after / 4;
+	return gap == 0;
+}
+
+static void differs(const struct facts *f, const struct check *c, struct report *r,
 		    const struct setting_value *v)
 {
+	const char *key = judge_key(r, v->now_path);
+	bool is_set = v->boot_fate != SETTING_UNSET;
 	struct finding *x;
 
 	x = judge_add(f, r, c, SEVERITY_NOTE, NULL,
-		      "%s is %lld now and will be %lld after a boot: %s", v->setting->name,
-		      (long long)v->now, (long long)v->after,
-		      v->boot_fate == SETTING_UNSET ? "no file sets it."
-		      : v->boot_why[0]		    ? v->boot_why
-						    : "the files say something else.");
+		      "%s is %lld now and will be %s%lld after a boot%s%s.", key, (long long)v->now,
+		      is_set ? "" : "about ", (long long)v->after,
+		      is_set ? ", by " : ": no file sets it", is_set ? v->boot_origin : "");
 	finding_evidence(r, x, "now", v->now_path, "%lld", (long long)v->now);
 	if (v->is_boot_known)
 		finding_evidence(r, x, "in the file", v->boot_origin, "%lld", (long long)v->boot);
 	if (v->is_default_known)
 		finding_evidence(r, x, "default", "this kernel", "%lld", (long long)v->by_default);
-	if (x)
-		x->remedy = report_text(r,
-					"Write it down if it is meant to stay:\n"
-					"    echo '%s = %lld' >> /etc/sysctl.d/90-conntrack.conf\n"
-					"    echo nf_conntrack > "
-					"/etc/modules-load.d/nf_conntrack.conf",
-					v->setting->key, (long long)v->now);
+	if (!x)
+		return;
+	if (!is_set) {
+		x->cause = "It was set by hand or by a program.";
+		x->remedy = report_text(r, "If it is meant to stay:\n%s",
+					judge_persist(f, r, key, (uint64_t)v->now));
+		return;
+	}
+	x->cause =
+		"It was changed since the file was applied: by hand, by a program, or because the "
+		"module was unloaded and loaded again, which brings the default back (on Red Hat "
+		"'service iptables restart' does it while IPTABLES_MODULES_UNLOAD is yes).";
+	x->remedy = report_text(r,
+				"    sysctl -w %s=%lld\n"
+				"or change the file, whichever of the two is meant.",
+				key, (long long)v->boot);
+}
+
+/* Programs that write the limit themselves, and where they are told. */
+static const struct owner {
+	const char *program, *text, *remedy;
+} owners[] = {
+	{ "kube-proxy", "kube-proxy sets max (and the buckets) when it starts",
+	  "Set it there: conntrack.maxPerCore and conntrack.min in its configuration "
+	  "(--conntrack-max-per-core, --conntrack-min); maxPerCore 0 leaves the limit alone." },
+	{ "k3s-server", "k3s runs kube-proxy, which sets max when it starts",
+	  "Set it there: --kube-proxy-arg=conntrack-max-per-core=0 leaves the limit alone." },
+	{ "k3s-agent", "k3s runs kube-proxy, which sets max when it starts",
+	  "Set it there: --kube-proxy-arg=conntrack-max-per-core=0 leaves the limit alone." },
+	{ "tuned", "tuned applies the sysctls of its profile when it starts",
+	  "Look for nf_conntrack in the active profile (tuned-adm active)." },
+};
+
+static const struct owner *find_owner(const struct facts *f)
+{
+	for (size_t i = 0; i < sizeof(owners) / sizeof(owners[0]); i++)
+		if (facts_has_program(f, owners[i].program))
+			return &owners[i];
+	return NULL;
 }
 
 void check_boot(const struct facts *f, const struct check *c, struct report *r)
@@ -95,8 +138,8 @@ void check_boot(const struct facts *f, const struct check *c, struct report *r)
 			lost(f, c, r, v);
 			n_said++;
 		} else if (v->setting->scope != SETTING_MODULE && v->is_now_known &&
-			   v->is_after_known && v->now != v->after && is_limit(v)) {
-			by_hand(f, c, r, v);
+			   v->is_after_known && !is_same(v) && is_limit(v) && !find_owner(f)) {
+			differs(f, c, r, v);
 			n_said++;
 		}
 	}
@@ -112,21 +155,6 @@ void check_boot(const struct facts *f, const struct check *c, struct report *r)
 		judge_ok(r, c, "What the files set (%u knobs) will hold after a boot.", n_set);
 }
 
-/* Programs that write the limit themselves, and where they are told. */
-static const struct owner {
-	const char *program, *text, *remedy;
-} owners[] = {
-	{ "kube-proxy", "kube-proxy sets max (and the buckets) when it starts",
-	  "Set it there: conntrack.maxPerCore and conntrack.min in its configuration "
-	  "(--conntrack-max-per-core, --conntrack-min); maxPerCore 0 leaves the limit alone." },
-	{ "k3s-server", "k3s runs kube-proxy, which sets max when it starts",
-	  "Set it there: --kube-proxy-arg=conntrack-max-per-core=0 leaves the limit alone." },
-	{ "k3s-agent", "k3s runs kube-proxy, which sets max when it starts",
-	  "Set it there: --kube-proxy-arg=conntrack-max-per-core=0 leaves the limit alone." },
-	{ "tuned", "tuned applies the sysctls of its profile when it starts",
-	  "Look for nf_conntrack in the active profile (tuned-adm active)." },
-};
-
 /* kube-proxy: max = maxPerCore (32768) * cores, at least min (131072). */
 static uint64_t kube_max(const struct facts *f)
 {
@@ -140,12 +168,9 @@ void check_owner(const struct facts *f, const struct check *c, struct report *r)
 	const struct facts_netns *ns = &f->netns[0];
 	const struct setting_value *v =
 		ns->has_settings ? settings_get(&ns->settings, "nf_conntrack_max") : NULL;
-	const struct owner *o = NULL;
+	const struct owner *o = find_owner(f);
 	struct finding *x;
 
-	for (size_t i = 0; i < sizeof(owners) / sizeof(owners[0]) && !o; i++)
-		if (facts_has_program(f, owners[i].program))
-			o = &owners[i];
 	if (!o) {
 		judge_ok(r, c, "No program known to write the limit runs here.");
 		return;

@@ -69,11 +69,10 @@ void check_buckets_low(const struct facts *f, const struct check *c, struct repo
 		return;
 	}
 	if (n_refused > 0)
-		x = judge_add(
-			f, r, c, SEVERITY_CRITICAL, NULL,
-			"New connections were refused %llu times because a hash chain was too "
-			"long: %llu buckets are too few.",
-			(unsigned long long)n_refused, (unsigned long long)f->buckets);
+		x = judge_add(f, r, c, SEVERITY_CRITICAL, NULL,
+			      "New connections were refused %s because a hash chain was too "
+			      "long: %llu buckets are too few.",
+			      judge_times(r, n_refused), (unsigned long long)f->buckets);
 	else
 		x = judge_add(f, r, c, SEVERITY_WARNING, NULL,
 			      "max was raised and the buckets were not: %llu entries in %llu "
@@ -92,8 +91,11 @@ void check_buckets_low(const struct facts *f, const struct check *c, struct repo
 			  "the log says why.";
 	x->remedy = report_text(r,
 				"Give it as many buckets as entries, at least a quarter:\n"
-				"    echo %llu > /sys/module/nf_conntrack/parameters/hashsize",
-				(unsigned long long)ns->max);
+				"    echo %llu > /sys/module/nf_conntrack/parameters/hashsize\n"
+				"and keep it: 'options nf_conntrack hashsize=%llu' in "
+				"/etc/modprobe.d/conntrack.conf (at load this makes max 8 times as "
+				"large, so let sysctl.d set max too).",
+				(unsigned long long)ns->max, (unsigned long long)ns->max);
 	x->danger = "Resizing stops packet processing for a moment. Long empty chains make early "
 		    "drop weaker: see F4.";
 }
@@ -145,10 +147,8 @@ void check_capacity(const struct facts *f, const struct check *c, struct report 
 			 judge_percent(r, odds_buckets_used(f->n_total, f->buckets)));
 		return;
 	}
-	evidence(f, r,
-		 judge_add(
-			 f, r, c, SEVERITY_NOTE, NULL,
-			 "The buckets carry %llu entries (all namespaces together) before one in a "
-			 "thousand new connections is refused; max promises %llu.",
-			 (unsigned long long)n, (unsigned long long)ns->max));
+	(void)judge_add(f, r, c, SEVERITY_NOTE, NULL,
+			"The buckets carry %llu entries (all namespaces together) before one in a "
+			"thousand new connections is refused; max promises %llu.",
+			(unsigned long long)n, (unsigned long long)ns->max);
 }

@@ -52,6 +52,20 @@ static int check_names(const char *only, struct ct_err *err)
 	return 0;
 }
 
+/* Without a tracker only whether it is there, and what the next boot does, can be asked. */
+static bool is_applicable(const struct facts *f, const struct check *c)
+{
+	static const char *const always[] = { "B1", "RC13", "RC16", "RC23", "RC26" };
+
+	if (f->netns[0].is_count_known || f->netns[0].is_max_known ||
+	    (f->module != FACTS_MODULE_ABSENT && f->module != FACTS_MODULE_LOADABLE))
+		return true;
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		if (strcmp(c->id, always[i]) == 0)
+			return true;
+	return false;
+}
+
 int check_run(const struct facts *f, const char *only, struct report *r, struct ct_err *err)
 {
 	int e = only ? check_names(only, err) : 0;
@@ -59,7 +73,7 @@ int check_run(const struct facts *f, const char *only, struct report *r, struct 
 	if (e < 0)
 		return e;
 	for (size_t i = 0; i < check_n; i++)
-		if (!only || is_listed(&check_list[i], only))
+		if (only ? is_listed(&check_list[i], only) : is_applicable(f, &check_list[i]))
 			check_list[i].run(f, &check_list[i], r);
 	e = report_error(r);
 	return e < 0 ? ct_err_set(err, e, "out of memory") : 0;
@@ -77,15 +91,41 @@ static const struct finding *first_cause(const struct report *r)
 	return NULL;
 }
 
+static const struct finding *find_id(const struct report *r, const char *id)
+{
+	for (size_t i = 0; i < report_n(r); i++)
+		if (strcmp(report_at(r, i)->id, id) == 0)
+			return report_at(r, i);
+	return NULL;
+}
+
+/* Nothing wrong: say whether there is anything at all, and how full it is. */
+static const char *fine(const struct facts *f, struct report *r)
+{
+	const struct facts_netns *ns = &f->netns[0];
+	const struct finding *tracking = find_id(r, "B1");
+
+	if (tracking && tracking->severity == SEVERITY_OK &&
+	    (!ns->is_count_known || ns->count == 0))
+		return tracking->sentence;
+	if (ns->is_count_known && ns->is_max_known && ns->max > 0)
+		return report_text(
+			r,
+			"Nothing is wrong as far as could be judged: %llu of %llu entries "
+			"(%s).",
+			(unsigned long long)ns->count, (unsigned long long)ns->max,
+			judge_percent(r, judge_fill(ns)));
+	return "Nothing is wrong as far as could be judged.";
+}
+
 const char *check_verdict(const struct facts *f, struct report *r)
 {
 	const struct finding *worst = report_n(r) ? report_at(r, 0) : NULL, *cause;
 
-	(void)f;
 	if (!worst || worst->severity <= SEVERITY_NOT_JUDGED)
-		return "Nothing is wrong with connection tracking, as far as could be judged.";
+		return fine(f, r);
 	if (worst->severity == SEVERITY_NOTE)
-		return "Nothing is wrong now; what is worth knowing follows.";
+		return report_text(r, "Nothing is wrong now. Worth knowing: %s", worst->sentence);
 	cause = first_cause(r);
 	if (cause && cause != worst && strcmp(worst->id, "F2") == 0)
 		return report_text(r, "%s %s", worst->sentence, cause->sentence);

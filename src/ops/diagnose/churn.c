@@ -49,8 +49,12 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 		      v->rate_per_s > 0 ? report_text(r, ", about %.*f new ones a second",
 						      v->rate_per_s < 10, v->rate_per_s)
 					: "");
-	finding_evidence(r, x, "in TIME_WAIT", "the table", "%u, each kept %u s after its end",
-			 v->n_time_wait, s->timeouts.tcp[CT_TCP_TIME_WAIT]);
+	if (s->timeouts.tcp[CT_TCP_TIME_WAIT] > 0)
+		finding_evidence(r, x, "in TIME_WAIT", "the table",
+				 "%u, each kept %u s after its end", v->n_time_wait,
+				 s->timeouts.tcp[CT_TCP_TIME_WAIT]);
+	else
+		finding_evidence(r, x, "in TIME_WAIT", "the table", "%u", v->n_time_wait);
 	if (v->n_closing > v->n_time_wait)
 		finding_evidence(r, x, "in other closing states", "the table", "%u",
 				 v->n_closing - v->n_time_wait);
@@ -72,14 +76,15 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 	x->cause = "A connection is made for each operation and closed at once. Its entry stays in "
 		   "TIME_WAIT long after both programs forgot it, so a server with few open "
 		   "connections has a full table.";
-	x->remedy = report_text(r,
-				"%s\n"
-				"As a palliative shorten TIME_WAIT for this port alone (a ct "
-				"timeout policy: nft ct "
-				"timeout, or conntrack's nfct), or for all: sysctl -w "
-				"net.netfilter.nf_conntrack_tcp_timeout_time_wait=30. Raising max "
-				"postpones it only.",
-				cure(v));
+	x->remedy =
+		report_text(r,
+			    "%s\n"
+			    "As a palliative shorten TIME_WAIT, for this port alone with a ct "
+			    "timeout policy (nft "
+			    "ct timeout, nfct(8)), or for all:\n"
+			    "    sysctl -w net.netfilter.nf_conntrack_tcp_timeout_time_wait=30\n"
+			    "Raising max postpones it only.",
+			    cure(v));
 	x->danger = "A very short TIME_WAIT (guides say 1 s) lets late segments of an old "
 		    "connection hit a new one on the same ports; the sysctl shortens it for every "
 		    "service.";

@@ -46,8 +46,8 @@ void check_expectations(const struct facts *f, const struct check *c, struct rep
 				 "/proc/sys/net/netfilter/nf_conntrack_expect_max", "%llu",
 				 (unsigned long long)f->expect_max);
 	if (log)
-		finding_evidence(r, x, "log: expectation table full", log->source,
-				 "%llu times, last %s", (unsigned long long)log->log.expect_full.n,
+		finding_evidence(r, x, "log: expectation table full", log->source, "%s, last %s",
+				 judge_times(r, log->log.expect_full.n),
 				 judge_moment(f, r, log, &log->log.expect_full));
 	if (!x)
 		return;

@@ -37,7 +37,8 @@ static void remedies(struct report *r, struct finding *x, const struct summary *
 		"    sysctl -w net.ipv4.tcp_syncookies=1 net.netfilter.nf_conntrack_tcp_loose=0\n"
 		"    iptables -t raw -I PREROUTING -p tcp --dport %u --syn -j CT --notrack\n"
 		"    iptables -I INPUT -p tcp --dport %u -m conntrack --ctstate INVALID,UNTRACKED "
-		"-j SYNPROXY --sack-perm --timestamp --wscale 7 --mss 1460\n"
+		"\\\n"
+		"        -j SYNPROXY --sack-perm --timestamp --wscale 7 --mss 1460\n"
 		"    iptables -A INPUT -m conntrack --ctstate INVALID -j DROP\n"
 		"Shorter timeouts help a little: nf_conntrack_tcp_timeout_syn_sent=30, "
 		"nf_conntrack_tcp_timeout_syn_recv=15.",
@@ -75,15 +76,15 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 			 (unsigned long long)s->n_unreplied_opening);
 	finding_evidence(r, x, "SYN_RECV", "the table", "%llu",
 			 (unsigned long long)s->tcp_state[CT_TCP_SYN_RECV]);
-	finding_evidence(r, x, "sources of half-open entries", "the table", "about %llu (3 %%)",
+	finding_evidence(r, x, "sources of half-open entries", "the table", "about %llu",
 			 (unsigned long long)s->n_opening_sources);
 	if (s->n_top > 0)
 		finding_evidence(r, x, "largest service", "the table",
 				 "%s: %u entries, %u half open", judge_service(f, r, &s->top[0]),
 				 s->top[0].n, s->top[0].n_opening);
 	if (log && log->log.syn_flood.n > 0)
-		finding_evidence(r, x, "log: possible SYN flooding", log->source,
-				 "%llu times, last %s", (unsigned long long)log->log.syn_flood.n,
+		finding_evidence(r, x, "log: possible SYN flooding", log->source, "%s, last %s",
+				 judge_times(r, log->log.syn_flood.n),
 				 judge_moment(f, r, log, &log->log.syn_flood));
 	remedies(r, x, s, is_one);
 }

@@ -26,11 +26,18 @@ static void evidence(const struct facts *f, struct report *r, struct finding *x)
 				 "%llu entries evicted to make room",
 				 (unsigned long long)ns->stats.sum[NL_STAT_EARLY_DROP]);
 	if (lines) {
-		finding_evidence(r, x, "log: table full", log->source,
-				 "at least %llu times, first %s, last %s",
-				 (unsigned long long)lines->n, lines->first,
-				 age >= 0 ? report_text(r, "%s ago", judge_seconds(r, age))
-					  : lines->last);
+		if (age >= 0)
+			finding_evidence(r, x, "log: table full", log->source,
+					 "at least %s in %s, last %s ago", judge_times(r, lines->n),
+					 judge_seconds(r, f->uptime_s - lines->first_s),
+					 judge_seconds(r, age));
+		else if (lines->last[0])
+			finding_evidence(r, x, "log: table full", log->source,
+					 "at least %s, %s to %s", judge_times(r, lines->n),
+					 lines->first, lines->last);
+		else
+			finding_evidence(r, x, "log: table full", log->source, "at least %s",
+					 judge_times(r, lines->n));
 		if (log->log.n_suppressed > 0)
 			finding_evidence(r, x, "log: suppressed", log->source,
 					 "%llu messages kept back by the rate limit",
@@ -99,11 +106,34 @@ static bool was_full(const struct facts *f, const struct check *c, struct report
 		say_full(
 			f, c, r, SEVERITY_WARNING,
 			report_text(r,
-				    "The connection table has been full, last %s; it holds %llu of "
-				    "%llu (%s) now.",
-				    lines->last, (unsigned long long)ns->count,
-				    (unsigned long long)ns->max, judge_percent(r, fill)));
+				    "The connection table has been full%s%s; it holds %llu of %llu "
+				    "(%s) now.",
+				    lines->last[0] ? ", last " : "", lines->last,
+				    (unsigned long long)ns->count, (unsigned long long)ns->max,
+				    judge_percent(r, fill)));
 	return true;
+}
+
+/* Full now: what that means for a new connection depends on what early drop finds. */
+static void full_now(const struct facts *f, const struct check *c, struct report *r)
+{
+	const struct facts_netns *ns = &f->netns[0];
+	double chance = 1, age = facts_full_age_s(f, ns);
+	uint64_t n_victims;
+	bool is_known = judge_drop_chance(f, ns, &chance, &n_victims);
+	bool is_saved = is_known && chance < 0.01;
+	const char *what = "new connections are being dropped";
+
+	if (is_saved)
+		what = "each new connection pushes out others that are not yet ASSURED";
+	else if (is_known)
+		what = report_text(r, "%s of new connections are being dropped",
+				   judge_percent(r, chance));
+	say_full(f, c, r,
+		 is_saved && (age < 0 || age > JUDGE_RECENT_S) ? SEVERITY_WARNING
+							       : SEVERITY_CRITICAL,
+		 report_text(r, "The connection table is full (%llu of %llu): %s.",
+			     (unsigned long long)ns->count, (unsigned long long)ns->max, what));
 }
 
 void check_full(const struct facts *f, const struct check *c, struct report *r)
@@ -126,11 +156,7 @@ void check_full(const struct facts *f, const struct check *c, struct report *r)
 		return;
 	}
 	if (fill >= 1) {
-		say_full(f, c, r, SEVERITY_CRITICAL,
-			 report_text(r,
-				     "The connection table is full (%llu of %llu): new connections "
-				     "are being dropped.",
-				     (unsigned long long)ns->count, (unsigned long long)ns->max));
+		full_now(f, c, r);
 		return;
 	}
 	if (was_full(f, c, r))

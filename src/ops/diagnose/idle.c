@@ -41,7 +41,8 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 		      (unsigned long long)old(s), (unsigned long long)s->n,
 		      judge_percent(r, (double)old(s) / (double)s->n));
 	finding_evidence(r, x, "silent for", "timeout less what remains", "%s", histogram(r, s));
-	finding_evidence(r, x, "timeout of ESTABLISHED", "sysctl", "%s",
+	finding_evidence(r, x, "timeout of ESTABLISHED",
+			 s->timeouts.is_assumed ? "default, no file shows it" : "sysctl", "%s",
 			 judge_seconds(r, s->timeouts.tcp[CT_TCP_ESTABLISHED]));
 	if (s->n_age_ambiguous + s->n_age_longer > 0)
 		finding_evidence(r, x, "age not known", "the table", "%llu",

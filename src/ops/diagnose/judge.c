@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ops/facts/odds.h"
+
 const char judge_raise_danger[] =
 	"Kernel memory cannot be swapped, and every network namespace may hold this many. Changing "
 	"the buckets stops packet processing for a moment, longer the larger the table is. A "
@@ -108,17 +110,36 @@ bool judge_no_table(const struct facts *f, struct report *r, const struct check 
 	return true;
 }
 
+bool judge_drop_chance(const struct facts *f, const struct facts_netns *ns, double *chance,
+		       uint64_t *n_victims)
+{
+	double fill = judge_fill(ns);
+
+	if (!ns->has_summary || ns->summary.n_flags == 0 || !f->is_buckets_known || fill < 0)
+		return false;
+	/* what would be there at max with the present mix */
+	*n_victims =
+		(uint64_t)((double)ns->summary.n_unassured * (fill < 1 && fill > 0 ? 1 / fill : 1));
+	*chance = odds_next_dropped(*n_victims, f->buckets);
+	return true;
+}
+
+const char *judge_times(struct report *r, uint64_t n)
+{
+	return n == 1 ? "once" : report_text(r, "%llu times", (unsigned long long)n);
+}
+
 const char *judge_percent(struct report *r, double share)
 {
 	double percent = share * 100;
 
 	if (percent > 0 && percent < 0.01)
-		return "less than 0.01 %";
+		return "less than 0.01%";
 	if (percent > 99.9 && percent < 100)
-		return "more than 99.9 %";
+		return "more than 99.9%";
 	if (percent < 1)
-		return report_text(r, "%.2g %%", percent);
-	return report_text(r, percent < 9.95 && percent != floor(percent) ? "%.1f %%" : "%.0f %%",
+		return report_text(r, "%.2g%%", percent);
+	return report_text(r, percent < 9.95 && percent != floor(percent) ? "%.1f%%" : "%.0f%%",
 			   percent);
 }
 
@@ -259,9 +280,46 @@ static const char *buckets_command(const struct facts *f, struct report *r, uint
 		(unsigned long long)buckets);
 }
 
+/* Whether files below /etc/sysctl.d and /etc/modules-load.d are read: systemd came with Linux 3.x.
+ */
+static bool has_drop_ins(const struct facts *f)
+{
+	return f->release_number == 0 || f->release_number >= RELEASE(3, 10, 0);
+}
+
+const char *judge_persist(const struct facts *f, struct report *r, const char *key, uint64_t value)
+{
+	bool is_module = f->module != FACTS_MODULE_BUILTIN;
+
+	if (!has_drop_ins(f))
+		return report_text(r,
+				   "    echo '%s = %llu' >> /etc/sysctl.conf\n"
+				   "    (and load the module before sysctl runs: /etc/modules, or "
+				   "modprobe in rc.sysinit)",
+				   key, (unsigned long long)value);
+	return report_text(
+		r, "    echo '%s = %llu' >> /etc/sysctl.d/90-conntrack.conf%s", key,
+		(unsigned long long)value,
+		is_module ? "\n    echo nf_conntrack > /etc/modules-load.d/conntrack.conf" : "");
+}
+
+static const char *buckets_persist(const struct facts *f, struct report *r, uint64_t buckets)
+{
+	if (f->release_number && f->release_number < RELEASE(2, 6, 14))
+		return "";
+	if (f->module == FACTS_MODULE_BUILTIN)
+		return report_text(r, "\n    nf_conntrack.hashsize=%llu on the kernel command line",
+				   (unsigned long long)buckets);
+	return report_text(r, "\n    echo 'options nf_conntrack hashsize=%llu' %s",
+			   (unsigned long long)buckets,
+			   has_drop_ins(f) ? "> /etc/modprobe.d/conntrack.conf"
+					   : ">> /etc/modprobe.conf");
+}
+
 const char *judge_raise(const struct facts *f, struct report *r, const struct facts_netns *ns)
 {
 	uint64_t max = judge_new_max(f, ns), buckets;
+	const char *key = judge_key(r, ns->max_origin);
 	const char *where = ns->is_initial || ns->inode == 0 || f->n_netns == 1
 				    ? ""
 				    : "in the initial namespace (the limit is one for all) ";
@@ -271,22 +329,21 @@ const char *judge_raise(const struct facts *f, struct report *r, const struct fa
 		       "quarter of this machine's memory.";
 	buckets = f->release_number && f->release_number < RELEASE(5, 15, 0) ? max / 4 : max;
 	if (f->is_buckets_known && buckets <= f->buckets)
-		return report_text(
-			r,
-			"%sraise the limit (%s when full; the %llu buckets suffice):\n"
-			"    sysctl -w %s=%llu\n"
-			"and make it last: conntune size shows the lines for sysctl.d and "
-			"modules-load.d.",
-			where, judge_bytes(r, max * entry_bytes(f) + f->buckets * 8),
-			(unsigned long long)f->buckets, judge_key(r, ns->max_origin),
-			(unsigned long long)max);
+		return report_text(r,
+				   "%sraise the limit (%s when full; the %llu buckets suffice):\n"
+				   "    sysctl -w %s=%llu\n"
+				   "and make it last:\n"
+				   "%s",
+				   where, judge_bytes(r, max * entry_bytes(f) + f->buckets * 8),
+				   (unsigned long long)f->buckets, key, (unsigned long long)max,
+				   judge_persist(f, r, key, max));
 	return report_text(r,
 			   "%sraise limit and buckets together (%s when full):\n"
 			   "    sysctl -w %s=%llu\n"
 			   "    %s\n"
-			   "and make both last: conntune size shows the lines for sysctl.d and "
-			   "modules-load.d.",
-			   where, judge_bytes(r, max * entry_bytes(f) + buckets * 8),
-			   judge_key(r, ns->max_origin), (unsigned long long)max,
-			   buckets_command(f, r, buckets));
+			   "and make both last:\n"
+			   "%s%s",
+			   where, judge_bytes(r, max * entry_bytes(f) + buckets * 8), key,
+			   (unsigned long long)max, buckets_command(f, r, buckets),
+			   judge_persist(f, r, key, max), buckets_persist(f, r, buckets));
 }

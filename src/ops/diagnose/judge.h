@@ -43,8 +43,14 @@ void judge_unknown(struct report *r, const struct check *c, const char *fmt, ...
 /* When the table of @ns was not read: says so for @c and returns true. */
 bool judge_no_table(const struct facts *f, struct report *r, const struct check *c);
 
+/* The chance that a new connection of @ns is dropped when its table is full, with the present mix
+ * of entries. False when that is not known. */
+bool judge_drop_chance(const struct facts *f, const struct facts_netns *ns, double *chance,
+		       uint64_t *n_victims);
+
 /* Texts in the report's arena. */
-const char *judge_percent(struct report *r, double share); /* "37 %", "0.4 %" */
+const char *judge_times(struct report *r, uint64_t n);	   /* "once", "7 times" */
+const char *judge_percent(struct report *r, double share); /* "37%", "0.4%" */
 const char *judge_bytes(struct report *r, uint64_t bytes); /* "1.5 GiB" */
 const char *judge_addr(struct report *r, const union ct_addr *a, uint8_t family);
 const char *judge_seconds(struct report *r, double s); /* "12 s", "3 min", "5 h", "2 days" */
@@ -74,6 +80,9 @@ uint64_t judge_new_max(const struct facts *f, const struct facts_netns *ns);
 /* The commands that raise limit and buckets on this kernel, with their memory; for remedies. */
 const char *judge_raise(const struct facts *f, struct report *r, const struct facts_netns *ns);
 extern const char judge_raise_danger[];
+
+/* The lines that make @key = @value hold after a boot of this machine. */
+const char *judge_persist(const struct facts *f, struct report *r, const char *key, uint64_t value);
 
 /* The sysctl key of the file @path: "net.netfilter.nf_conntrack_max". */
 const char *judge_key(struct report *r, const char *path);

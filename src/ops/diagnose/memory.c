@@ -61,7 +61,8 @@ void check_default(const struct facts *f, const struct check *c, struct report *
 		judge_unknown(r, c, "memory, release or limit is not known");
 		return;
 	}
-	if (ns->max == 0 || ns->max >= d.max) {
+	/* MemTotal is less than what the kernel reckoned with when it loaded the tracker */
+	if (ns->max == 0 || ns->max >= d.max / 4 * 3) {
 		judge_ok(r, c, "max is %llu; this kernel would choose %llu by itself.",
 			 (unsigned long long)ns->max, (unsigned long long)d.max);
 		return;

@@ -62,8 +62,8 @@ void check_notrack_half(const struct facts *f, const struct check *c, struct rep
 		x = judge_add(f, r, c, SEVERITY_WARNING, &f->netns[0],
 			      "Port %u is exempted from tracking in one direction only.",
 			      n->dport ? n->dport : n->sport);
-		finding_evidence(r, x, "the rule", report_text(r, "line %u", n->line), "%s",
-				 n->text);
+		finding_evidence(r, x, "the rule", report_text(r, "%s line %u", n->source, n->line),
+				 "%s", n->text);
 		if (!x)
 			continue;
 		x->cause = "The packets of the other direction are judged alone: answers over TCP "
@@ -135,8 +135,8 @@ void check_untracked_dropped(const struct facts *f, const struct check *c, struc
 			"%s port %u is exempted from tracking and then dropped: no rule of INPUT "
 			"accepts an untracked packet to it.",
 			proto_word(n), n->dport);
-		finding_evidence(r, x, "the exemption", report_text(r, "line %u", n->line), "%s",
-				 n->text);
+		finding_evidence(r, x, "the exemption",
+				 report_text(r, "%s line %u", n->source, n->line), "%s", n->text);
 		if (!x)
 			continue;
 		x->cause =
@@ -160,11 +160,22 @@ void check_untracked_dropped(const struct facts *f, const struct check *c, struc
 		judge_ok(r, c, "No exempted port is dropped by INPUT.");
 }
 
+/* The TCP service with most entries that come from outside, else the usual one. */
+static unsigned busy_port(const struct facts_netns *ns)
+{
+	for (unsigned i = 0; ns->has_summary && i < ns->summary.n_top; i++)
+		if (ns->summary.top[i].proto == IPPROTO_TCP &&
+		    ns->summary.top[i].n_loopback * 2 < ns->summary.top[i].n)
+			return ns->summary.top[i].port;
+	return 443;
+}
+
 void check_needless(const struct facts *f, const struct check *c, struct report *r)
 {
 	const struct facts_netns *ns = &f->netns[0];
 	const struct rules *rules = &f->rules;
 	struct finding *x;
+	unsigned port;
 
 	if (!rules->is_known) {
 		judge_unknown(r, c, "%s",
@@ -189,12 +200,16 @@ void check_needless(const struct facts *f, const struct check *c, struct report 
 	if (!x)
 		return;
 	x->cause = "A server with a few state rules tracks every connection it serves.";
-	x->remedy = "Accept the service ports without asking for states, and exempt them in both "
-		    "directions:\n"
-		    "    iptables -I INPUT -p tcp --dport 443 -j ACCEPT\n"
-		    "    iptables -t raw -A PREROUTING -p tcp --dport 443 -j CT --notrack\n"
-		    "    iptables -t raw -A OUTPUT -p tcp --sport 443 -j CT --notrack\n"
-		    "(the same with ip6tables; the accept first).";
+	port = busy_port(ns);
+	x->remedy = report_text(
+		r,
+		"Accept the service port without asking for states, and exempt it in both "
+		"directions:\n"
+		"    iptables -I INPUT -p tcp --dport %u -j ACCEPT\n"
+		"    iptables -t raw -A PREROUTING -p tcp --dport %u -j CT --notrack\n"
+		"    iptables -t raw -A OUTPUT -p tcp --sport %u -j CT --notrack\n"
+		"(the same with ip6tables; the accept first).",
+		port, port, port);
 	x->danger = "Helpers (ftp, sip), related ICMP and rules added later need states. Stopping "
 		    "the firewall is no cure: iptables -nL loads the modules again.";
 }

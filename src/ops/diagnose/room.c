@@ -34,7 +34,7 @@ void check_headroom(const struct facts *f, const struct check *c, struct report 
 										  : SEVERITY_OK,
 		ns,
 		"Of %llu entries %llu can be evicted at once when the table is full, %llu more "
-		"above 95 %% by the collector, and %llu never.",
+		"above 95%% by the collector, and %llu never.",
 		(unsigned long long)s->n_flags, (unsigned long long)s->n_unassured,
 		(unsigned long long)s->n_assured_closing, (unsigned long long)n_firm);
 	finding_evidence(r, x, "not ASSURED", "the table", "%llu",
@@ -53,49 +53,44 @@ void check_headroom(const struct facts *f, const struct check *c, struct report 
 void check_next_drop(const struct facts *f, const struct check *c, struct report *r)
 {
 	const struct facts_netns *ns = &f->netns[0];
-	const struct summary *s = &ns->summary;
-	enum pressure p = judge_pressure(f, ns);
-	double scale, chance, fill = judge_fill(ns);
-	uint64_t victims;
+	double chance, fill = judge_fill(ns);
+	uint64_t n_victims;
 	struct finding *x;
 
 	if (no_flags(f, c, r))
 		return;
-	if (!f->is_buckets_known || fill < 0) {
-		judge_unknown(r, c, "the number of buckets or the limit is not known");
-		return;
-	}
-	/* what would be there at max with the present mix */
-	scale = fill < 1 && ns->count > 0 ? 1 / fill : 1;
-	victims = (uint64_t)((double)s->n_unassured * scale);
-	if (s->n == 0) {
+	if (ns->summary.n == 0) {
 		judge_ok(r, c, "The table is empty.");
 		return;
 	}
-	chance = odds_next_dropped(victims, f->buckets);
+	if (!judge_drop_chance(f, ns, &chance, &n_victims)) {
+		judge_unknown(r, c, "the number of buckets or the limit is not known");
+		return;
+	}
 	if (fill >= 1)
-		x = judge_add(f, r, c, chance > 0.01 ? SEVERITY_CRITICAL : SEVERITY_WARNING, ns,
+		x = judge_add(f, r, c, chance > 0.01 ? SEVERITY_WARNING : SEVERITY_NOTE, ns,
 			      "The next new connection is dropped with a chance of %s.",
 			      judge_percent(r, chance));
 	else
 		x = judge_add(
-			f, r, c, p >= PRESSURE_PAST ? SEVERITY_NOTE : SEVERITY_OK, ns,
+			f, r, c,
+			judge_pressure(f, ns) >= PRESSURE_PAST ? SEVERITY_NOTE : SEVERITY_OK, ns,
 			"If the table were full with the present mix, a new connection would be "
 			"dropped with a chance of %s.",
 			judge_percent(r, chance));
 	finding_evidence(r, x, "not ASSURED", fill >= 1 ? "the table" : "scaled to a full table",
-			 "%llu entries", (unsigned long long)victims);
-	finding_evidence(r, x, "buckets searched", "early_drop()", "8 of %llu",
-			 (unsigned long long)f->buckets);
+			 "%llu entries", (unsigned long long)n_victims);
+	finding_evidence(r, x, "buckets searched", "early_drop()", "%d of %llu",
+			 ODDS_EVICTION_RANGE, (unsigned long long)f->buckets);
 	finding_evidence(r, x, "links in all namespaces", "2 x their counts", "%llu, %.2f a bucket",
 			 (unsigned long long)(2 * f->n_total),
 			 2 * (double)f->n_total / (double)f->buckets);
 	if (x && x->severity > SEVERITY_OK)
 		x->cause =
 			"A new connection survives a full table only when one of 8 neighbouring "
-			"buckets holds an entry of this namespace that is not ASSURED: chance of "
-			"none (1 - 8/buckets)^(2 x such entries). More buckets make chains short "
-			"and this rescue weaker.";
+			"buckets holds an entry of this namespace that is not ASSURED: the chance "
+			"of none is (1 - 8/buckets)^(2 x such entries). More buckets make chains "
+			"short and this rescue weaker.";
 }
 
 void check_alarm(const struct facts *f, const struct check *c, struct report *r)
@@ -126,9 +121,9 @@ void check_alarm(const struct facts *f, const struct check *c, struct report *r)
 		finding_evidence(r, x, "buckets in use", "reckoned", "%s",
 				 judge_percent(r, odds_buckets_used(f->n_total, f->buckets)));
 	if (x) {
-		x->cause = "The folk rule 'worry above 20 %, 80 % of the buckets are in use then' "
+		x->cause = "The folk rule 'worry above 20%, 80% of the buckets are in use then' "
 			   "held where max was four times the buckets, as before Linux 5.15.";
 		x->remedy = "Alarm on what hurts: drop and chaintoolong rising, early_drop rising, "
-			    "the share that cannot be evicted above 75 % of max.";
+			    "the share that cannot be evicted above 75% of max.";
 	}
 }

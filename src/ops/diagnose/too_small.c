@@ -36,9 +36,9 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 			 (unsigned long long)s->tcp_state[CT_TCP_ESTABLISHED],
 			 (unsigned long long)s->n,
 			 (unsigned long long)(s->age[0] + s->age[1] + s->age[2]));
-	if (s->rate_per_s > 0)
+	if (s->rate_per_s >= 1)
 		finding_evidence(r, x, "new entries", "Little's law",
-				 "at least %.0f a second, each staying about %s", s->rate_per_s,
+				 "at least %.0f a second, each staying %s at most", s->rate_per_s,
 				 judge_seconds(r, s->residence_s));
 	if (f->is_mem_known && size_defaults(&f->machine, &d) == 0)
 		finding_evidence(r, x, "this kernel's own choice", "memory",
@@ -53,29 +53,36 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 	x->danger = judge_raise_danger;
 }
 
+/* Whether the limit presses in @ns and nothing but load explains it. */
+static bool is_load(const struct facts *f, const struct facts_netns *ns)
+{
+	return judge_pressure(f, ns) > PRESSURE_PAST && ns->has_summary &&
+	       ns->summary.n >= JUDGE_MIN_ENTRIES && explained(&ns->summary) <= 0.4;
+}
+
 void check_too_small(const struct facts *f, const struct check *c, struct report *r)
 {
 	const struct facts_netns *ns = &f->netns[0];
 	enum pressure p = judge_pressure(f, ns);
+	bool is_said = false;
 
-	if (p == PRESSURE_UNKNOWN) {
+	for (size_t i = 0; i < f->n_netns; i++) {
+		if (!is_load(f, &f->netns[i]))
+			continue;
+		add(f, c, r, &f->netns[i]);
+		is_said = true;
+	}
+	if (is_said)
+		return;
+	if (p == PRESSURE_UNKNOWN)
 		judge_unknown(r, c, "%s",
 			      ns->is_max_known && ns->max == 0 ? "there is no limit (max is 0)"
 							       : "count or max is not known");
-		return;
-	}
-	if (p <= PRESSURE_PAST) {
+	else if (p <= PRESSURE_PAST)
 		judge_ok(r, c, "The limit is not reached: %llu of %llu.",
 			 (unsigned long long)ns->count, (unsigned long long)ns->max);
-		return;
-	}
-	if (judge_no_table(f, r, c))
-		return;
-	if (ns->summary.n < JUDGE_MIN_ENTRIES || explained(&ns->summary) > 0.4) {
+	else if (!judge_no_table(f, r, c))
 		judge_ok(r, c,
 			 "The limit presses, but the traffic is the cause: see the other "
 			 "findings.");
-		return;
-	}
-	add(f, c, r, ns);
 }

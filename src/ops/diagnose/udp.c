@@ -56,8 +56,8 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 		finding_evidence(r, x, "entries with at most 2 packets", "accounting",
 				 "%llu of %llu", (unsigned long long)s->n_udp_small,
 				 (unsigned long long)s->n_udp_counted);
-	finding_evidence(r, x, "timeouts", "sysctl", "%u s, and %u s for streams", s->timeouts.udp,
-			 s->timeouts.udp_stream);
+	finding_evidence(r, x, "timeouts", s->timeouts.is_assumed ? "defaults" : "sysctl",
+			 "%u s, and %u s for streams", s->timeouts.udp, s->timeouts.udp_stream);
 	if (!x)
 		return;
 	x->cause = "UDP has no end that the kernel could see: every question with its answer holds "

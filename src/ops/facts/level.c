@@ -51,7 +51,8 @@ static void level_netlink(struct host *h, struct facts_netns *ns)
 	size_t size;
 	uint16_t type;
 
-	if (dump_open(h, "stats", request, (size_t)nl_stats_request(request), &d, NULL) < 0)
+	if (dump_open(h, "conntrack-stats", request, (size_t)nl_stats_request(request), &d, NULL) <
+	    0)
 		return;
 	if (dump_next(d, &type, &payload, &size, NULL) <= 0 ||
 	    nl_stats_decode(payload, size, &level) < 0)
@@ -92,7 +93,8 @@ static int stats_netlink(struct host *h, struct facts_netns *ns)
 	const void *payload;
 	size_t size;
 	uint16_t type;
-	int r = dump_open(h, "stats-cpu", request, (size_t)nl_stats_cpu_request(request), &d, &err);
+	int r = dump_open(h, "conntrack-stats-cpu", request, (size_t)nl_stats_cpu_request(request),
+			  &d, &err);
 
 	while (r >= 0) {
 		r = dump_next(d, &type, &payload, &size, &err);
@@ -104,8 +106,10 @@ static int stats_netlink(struct host *h, struct facts_netns *ns)
 	}
 	ns->stats_origin = "netlink";
 	if (r < 0)
-		(void)snprintf(ns->stats_why, sizeof(ns->stats_why), "%s",
-			       err.text[0] ? err.text : strerror(-r));
+		(void)snprintf(ns->stats_why, sizeof(ns->stats_why), "%.150s",
+			       r == -ENOENT && !host_is_live(h) ? "this copy holds none"
+			       : err.text[0]			? err.text
+								: strerror(-r));
 	return r < 0 ? r : ns->stats.n_cpus ? 0 : -ENOENT;
 }
 
@@ -158,10 +162,17 @@ int facts_read_settings(struct host *h, bool want_boot, struct facts_netns *ns, 
 	return r;
 }
 
-static uint32_t knob(const struct facts_netns *ns, const char *name)
+/* A knob that no file shows, as where the timeouts are compiled in or /proc is without them, has
+ * most likely its default. */
+static uint32_t knob(const struct facts_netns *ns, const char *name, bool *is_assumed)
 {
+	const struct setting_value *at = settings_at(&ns->settings, name);
 	int64_t v = facts_knob(ns, name);
 
+	if (v < 0 && at && at->error == -ENOENT && at->is_default_known) {
+		v = at->by_default;
+		*is_assumed = true;
+	}
 	return v > 0 && v <= UINT32_MAX ? (uint32_t)v : 0;
 }
 
@@ -185,14 +196,14 @@ static void timeouts(const struct facts_netns *ns, struct summary_timeouts *t)
 	if (!ns->has_settings)
 		return;
 	for (size_t i = 0; i < sizeof(tcp) / sizeof(tcp[0]); i++)
-		t->tcp[tcp[i].state] = knob(ns, tcp[i].name);
-	t->tcp_unacknowledged = knob(ns, "nf_conntrack_tcp_timeout_unacknowledged");
-	t->tcp_max_retrans = knob(ns, "nf_conntrack_tcp_timeout_max_retrans");
-	t->udp = knob(ns, "nf_conntrack_udp_timeout");
-	t->udp_stream = knob(ns, "nf_conntrack_udp_timeout_stream");
-	t->icmp = knob(ns, "nf_conntrack_icmp_timeout");
-	t->icmpv6 = knob(ns, "nf_conntrack_icmpv6_timeout");
-	t->generic = knob(ns, "nf_conntrack_generic_timeout");
+		t->tcp[tcp[i].state] = knob(ns, tcp[i].name, &t->is_assumed);
+	t->tcp_unacknowledged = knob(ns, "nf_conntrack_tcp_timeout_unacknowledged", &t->is_assumed);
+	t->tcp_max_retrans = knob(ns, "nf_conntrack_tcp_timeout_max_retrans", &t->is_assumed);
+	t->udp = knob(ns, "nf_conntrack_udp_timeout", &t->is_assumed);
+	t->udp_stream = knob(ns, "nf_conntrack_udp_timeout_stream", &t->is_assumed);
+	t->icmp = knob(ns, "nf_conntrack_icmp_timeout", &t->is_assumed);
+	t->icmpv6 = knob(ns, "nf_conntrack_icmpv6_timeout", &t->is_assumed);
+	t->generic = knob(ns, "nf_conntrack_generic_timeout", &t->is_assumed);
 }
 
 int facts_read_table(struct host *h, struct facts_netns *ns)
@@ -210,7 +221,9 @@ int facts_read_table(struct host *h, struct facts_netns *ns)
 
 	if (r < 0) {
 		(void)snprintf(ns->table_why, sizeof(ns->table_why), "%s",
-			       err.text[0] ? err.text : strerror(-r));
+			       r == -ENOENT && !host_is_live(h) ? "this copy holds none"
+			       : err.text[0]			? err.text
+								: strerror(-r));
 		return 0;
 	}
 	timeouts(ns, &limits);
@@ -221,11 +234,17 @@ int facts_read_table(struct host *h, struct facts_netns *ns)
 		summary_add(&ns->summary, &e);
 	summary_end(&ns->summary);
 	table_info(t, &ns->table);
-	ns->has_summary = true;
 	if (r < 0) {
 		ns->table.is_whole = false;
 		(void)snprintf(ns->table.why_not, sizeof(ns->table.why_not), "%.255s",
 			       err.text[0] ? err.text : strerror(-r));
+	}
+	ns->has_summary = true;
+	/* Linux 2.4 shows the table and the limit, and no count */
+	if (!ns->is_count_known && r == 0 && ns->table.is_whole) {
+		ns->is_count_known = true;
+		ns->count = ns->summary.n;
+		(void)snprintf(ns->count_origin, sizeof(ns->count_origin), "reading the table");
 	}
 	return 0;
 }

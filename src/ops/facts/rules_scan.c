@@ -233,6 +233,7 @@ static void add_noted(struct scan *s, struct rules_noted *list, unsigned *n,
 	}
 	rule->hook = s->hook;
 	rule->line = l->no;
+	rule->source = s->source;
 	copy_text(rule->text, sizeof(rule->text), l->p, l->len);
 	list[(*n)++] = *rule;
 }

@@ -58,6 +58,7 @@ struct rules_noted {
 	bool needs_state;	/* matches NEW, ESTABLISHED ...: never an untracked packet */
 	bool accepts_untracked; /* matches UNTRACKED */
 	unsigned line;
+	const char *source; /* as given to rules_scan(); borrowed */
 	char text[RULES_MAX_TEXT];
 };
 

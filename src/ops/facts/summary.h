@@ -23,6 +23,7 @@ struct summary_timeouts {
 	uint32_t tcp[SUMMARY_TCP_STATES]; /* by enum ct_tcp_state */
 	uint32_t tcp_unacknowledged, tcp_max_retrans;
 	uint32_t udp, udp_stream, icmp, icmpv6, generic;
+	bool is_assumed; /* no file shows them: the defaults of this kernel */
 };
 
 /* Idle age of ESTABLISHED TCP entries: upper bounds of the classes in seconds. */
