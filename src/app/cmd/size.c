@@ -11,6 +11,8 @@
 
 #include "app/cmd/cmd.h"
 #include "lib/base/number.h"
+#include "ops/host/netns.h"
+#include "ops/settings/persist.h"
 #include "ops/settings/size.h"
 
 enum { SIZE_MEMORY = 1, SIZE_BITS, SIZE_KERNEL, SIZE_MAX_OPTION, SIZE_BUCKETS, SIZE_ENTRIES };
@@ -73,6 +75,9 @@ struct picture {
 	uint64_t max, buckets, entries;
 	const char *max_from, *buckets_from;
 	bool is_this_machine;
+	bool max_is_asked;	 /* by --max */
+	size_t n_netns;		 /* of this machine, 0 unknown */
+	const struct boot *boot; /* of this machine, or null */
 };
 
 static const char *bytes_text(uint64_t bytes, char out[32])
@@ -120,7 +125,9 @@ static void put_chance(struct writer *w, const char *key, const char *label, dou
 
 static bool has_chain_limit(const struct picture *p)
 {
-	return !p->m.release || p->m.release >= SIZE_CHAIN_LIMIT_SINCE;
+	unsigned min, max;
+
+	return size_chain_limit(p->m.release, &min, &max) == 0;
 }
 
 /* The limit and buckets to judge: given, or those of this machine now, or the kernel's default. */
@@ -225,6 +232,14 @@ static void show_memory(struct writer *w, const struct picture *p, const struct 
 		       share < 1 ? 2 : 0, share,
 		       p->m.word_bits == 32 ? "what the kernel can use" : "memory");
 	writer_u64_as(w, "total_bytes", "together", c->total_bytes, text);
+	if (p->n_netns > 1) {
+		uint64_t most = c->total_bytes +
+				(p->n_netns - 1) * (c->entries_bytes + c->extensions_bytes);
+
+		(void)snprintf(text, sizeof(text), "%s  (%zu namespaces, each may fill up)",
+			       bytes_text(most, size), p->n_netns);
+		writer_u64_as(w, "all_namespaces_bytes", "at the very most", most, text);
+	}
 	writer_end(w);
 }
 
@@ -267,7 +282,7 @@ static void show_load(struct writer *w, const struct picture *p)
 	writer_f64(w, "lookup_links", "links walked per lookup", size_lookup_links(ratio), 2);
 	if (has_chain_limit(p))
 		put_chance(w, "insert_failure", "new flow refused: chain too long",
-			   size_insert_failure(ratio));
+			   size_insert_failure_on(p->m.release, ratio));
 	else
 		writer_f64_as(w, "insert_failure", "new flow refused: chain too long", 0,
 			      "never: no limit on chains before 5.15");
@@ -306,7 +321,7 @@ static void show_ratios(struct writer *w, const struct picture *p)
 		put_bytes(w, "hash_bytes", NULL, buckets * bytes);
 		writer_f64(w, "mean_chain", NULL, 2 * ratios[i], 1);
 		put_chance(w, "insert_failure", NULL,
-			   has_chain_limit(p) ? size_insert_failure(ratios[i]) : 0);
+			   size_insert_failure_on(p->m.release, ratios[i]));
 		put_chance(w, "drop_when_full_unassured_5", NULL,
 			   size_early_drop_miss(ratios[i], 0.05));
 		writer_end(w);
@@ -353,9 +368,19 @@ static void show_formulas(struct writer *w, const struct picture *p)
 static void show_advice(struct writer *w, const struct picture *p)
 {
 	double ratio = (double)p->max / (double)p->buckets;
+	unsigned low, high;
 	char text[320];
 
-	if (ratio > 16)
+	if (size_chain_limit(p->m.release, &low, &high) == 0 && high < 50 &&
+	    size_insert_failure_on(p->m.release, ratio) > 0.001)
+		(void)snprintf(
+			text, sizeof(text),
+			"This kernel refuses chains longer than %u to %u links, drawn each "
+			"time (repaired in 5.15.103, 6.1.20, 6.2.7 and 6.3): with %.2g entries "
+			"per bucket %.2g %% of new flows are refused in a full table. Raise the "
+			"buckets to one an entry.",
+			low, high, ratio, 100 * size_insert_failure_on(p->m.release, ratio));
+	else if (ratio > 16)
 		(void)snprintf(text, sizeof(text),
 			       "%.0f entries per bucket are unsafe: chains near their limit, new "
 			       "connections are refused before the table is full. Raise the "
@@ -369,6 +394,43 @@ static void show_advice(struct writer *w, const struct picture *p)
 	else
 		return;
 	writer_para(w, 0, text);
+}
+
+/* The commands and the lines for what was asked. */
+static void show_how(struct writer *w, const struct picture *p)
+{
+	static const struct writer_column now_columns[] = { { "command", "command", false } };
+	static const struct writer_column columns[] = {
+		{ "file", "file", false },
+		{ "line", "line", false },
+		{ "why", "for", false },
+	};
+	struct persist_line lines[PERSIST_MAX_LINES];
+	char now[2][128];
+	size_t n = persist_now(p->boot, p->max, p->buckets, now);
+
+	writer_list(w, "set_now", "To set it now", now_columns, 1);
+	for (size_t i = 0; i < n; i++) {
+		writer_row(w);
+		writer_str(w, "command", NULL, now[i]);
+		writer_end(w);
+	}
+	writer_end(w);
+	n = persist_lines(p->boot, p->max, p->buckets, lines);
+	writer_list(w, "make_it_last", "To make it last", columns, 3);
+	for (size_t i = 0; i < n; i++) {
+		writer_row(w);
+		writer_str(w, "file", NULL, lines[i].file);
+		writer_str(w, "line", NULL, lines[i].line);
+		writer_str(w, "why", NULL, lines[i].why);
+		writer_end(w);
+	}
+	writer_end(w);
+	writer_para(
+		w, 2,
+		"Writing the buckets moves every entry with all locks held: a stall that grows "
+		"with the table. Raising the limit alone is a palliative; conntune doctor tells "
+		"what fills the table.");
 }
 
 /* Shows it; 0, or an error when it does not fit. */
@@ -387,10 +449,19 @@ static int show(struct writer *w, const struct picture *p, struct ct_err *err)
 	show_ratios(w, p);
 	show_formulas(w, p);
 	show_advice(w, p);
+	if (p->boot && r == 0 && p->max_is_asked)
+		show_how(w, p);
 	writer_bool(w, "fits", NULL, r == 0);
 	if (r < 0)
 		writer_str(w, "why_not", NULL, err->text);
 	return r;
+}
+
+static size_t count_namespaces(struct host *h)
+{
+	auto_fini(netns_list) struct netns_list list = { 0 };
+
+	return netns_list(h, &list, NULL) == 0 ? list.n : 0;
 }
 
 static int size_run(void *state, const struct common_options *common, int argc, char **argv)
@@ -399,7 +470,8 @@ static int size_run(void *state, const struct common_options *common, int argc, 
 	auto_free(host) struct host *h = NULL;
 	auto_free(writer) struct writer *w = NULL;
 	auto_fini(settings) struct settings now = { 0 };
-	struct picture p = { 0 };
+	auto_free(boot) struct boot *b = NULL;
+	struct picture p = { .max_is_asked = s->max > 0 };
 	struct ct_err err = { "" };
 	int fits;
 
@@ -429,10 +501,14 @@ static int size_run(void *state, const struct common_options *common, int argc, 
 	}
 	if (size_defaults(&p.m, &p.by_kernel) < 0)
 		return EXIT_FAILED;
-	if (p.is_this_machine)
+	if (p.is_this_machine) {
 		size_entry_of(h, &p.m, &now, &p.entry);
-	else
+		p.n_netns = count_namespaces(h);
+		if (s->max && boot_read(h, &b, NULL) == 0)
+			p.boot = b;
+	} else {
 		size_entry_by_release(&p.m, &p.entry);
+	}
 	choose(&p, s, p.is_this_machine ? &now : NULL);
 	w = cmd_writer(common);
 	if (!w)

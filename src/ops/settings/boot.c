@@ -374,6 +374,10 @@ static int judge_one(struct host *h, struct boot *b, struct boot_assignment *a)
 		return 0;
 	if (setting_spelling(a->setting, a->key, b->release, &err) < 0)
 		return judge(b, a, SETTING_LOST, "%s", err.text);
+	if (b->is_ip_conntrack && strncmp(a->key, "net.", 4) == 0 && strstr(a->key, "nf_conntrack"))
+		return judge(b, a, SETTING_LOST,
+			     "the tracker of this kernel is ip_conntrack, which does not have this "
+			     "name");
 	if (a->setting->unit == SETTING_NAME)
 		return judge(b, a, SETTING_APPLIED, "it is a word for the kernel to take");
 	if (!a->is_number)

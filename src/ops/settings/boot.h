@@ -67,6 +67,7 @@ struct boot {
 	enum boot_kind kind;
 	const char *kind_origin;
 	bool is_loaded_known, is_loaded; /* the tracker, now */
+	bool is_ip_conntrack;		 /* the one before nf_conntrack, with its own names */
 	uint32_t release;
 
 	struct boot_loader *loaders; /* early ones first */

@@ -132,11 +132,17 @@ static int kind_now(struct host *h, struct boot *b)
 	bool has_list = host_read(h, "/proc/modules", &modules) == 0;
 	bool has_sysfs =
 		exists(h, "/sys/module/nf_conntrack") || exists(h, "/sys/module/ip_conntrack");
-	bool has_files = exists(h, "/proc/sys/net/netfilter/nf_conntrack_max") ||
-			 exists(h, "/proc/sys/net/ipv4/netfilter/ip_conntrack_max") ||
-			 exists(h, "/proc/sys/net/ipv4/ip_conntrack_max");
+	bool has_new = exists(h, "/proc/sys/net/netfilter/nf_conntrack_max");
+	bool has_old = exists(h, "/proc/sys/net/ipv4/netfilter/ip_conntrack_max") ||
+		       exists(h, "/proc/sys/net/ipv4/ip_conntrack_max");
+	bool has_files = has_new || has_old;
 	int r;
 
+	/* Until 2.6.23 a kernel had one of the two; later ones only keep the old names as copies.
+	 */
+	b->is_ip_conntrack =
+		b->release && b->release < RELEASE(2, 6, 23) && !has_new &&
+		(has_old || (has_list && modules.p && has_module_line(modules.p, "ip_conntrack")));
 	if (has_list || has_sysfs || has_files) {
 		b->is_loaded_known = true;
 		b->is_loaded = has_files || has_sysfs;

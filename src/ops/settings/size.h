@@ -117,12 +117,17 @@ double size_chain_longer(double entries_per_bucket, unsigned length); /* more th
 /* Links walked on the average to find an entry that is there. */
 double size_lookup_links(double entries_per_bucket);
 
-/* The chance that a new connection is refused because a chain is too long (0 before 5.15, where no
- * limit was). */
-double size_insert_failure(double entries_per_bucket);
-
-/* The first release with the limit on chains. */
+/* How long a chain may be when an entry is added: the limit is drawn anew each time, min to max.
+ * From 5.15 on; it was 8 to 31 at first, which refuses flows in tables that are half empty, until
+ * 6.3 (and 6.2.7, 6.1.20, 5.15.103) made it 50 to 79. A release that ends in .0 is taken for a
+ * distribution's, which hides the number of the stable release: as repaired. -ENOENT: no limit. */
 #define SIZE_CHAIN_LIMIT_SINCE RELEASE(5, 15, 0)
+int size_chain_limit(uint32_t release, unsigned *min, unsigned *max);
+
+/* The chance that a new connection is refused because a chain is too long, on the newest kernels
+ * and on @release (0 is the newest; 0 where no limit was). */
+double size_insert_failure(double entries_per_bucket);
+double size_insert_failure_on(uint32_t release, double entries_per_bucket);
 
 /* When the table is full: the chance that the eight buckets searched hold no entry that may be
  * evicted, so that the new connection is dropped. @unassured is the share of entries (0..1). */

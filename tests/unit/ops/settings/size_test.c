@@ -202,6 +202,30 @@ TEST(insert_failure_is_f5)
 	OK(size_insert_failure(1000) > 0.999999);
 }
 
+TEST(the_limit_on_chains_has_a_history)
+{
+	unsigned min, max;
+
+	EQ_INT(size_chain_limit(RELEASE(5, 14, 21), &min, &max), -ENOENT);
+	EQ_INT(size_chain_limit(RELEASE(5, 15, 102), &min, &max), 0);
+	EQ_INT(min, 8);
+	EQ_INT(max, 31);
+	EQ_INT(size_chain_limit(RELEASE(5, 15, 103), &min, &max), 0);
+	EQ_INT(min, 50);
+	EQ_INT(max, 79);
+	EQ_INT(size_chain_limit(RELEASE(6, 1, 19), &min, &max), 0);
+	EQ_INT(max, 31);
+	EQ_INT(size_chain_limit(RELEASE(6, 1, 0), &min, &max), 0); /* Debian's 6.1.0-18 */
+	EQ_INT(max, 79);
+	EQ_INT(size_chain_limit(0, &min, &max), 0);
+	EQ_INT(min, 50);
+	OK(size_insert_failure_on(RELEASE(5, 10, 0), 1000) == 0);
+	/* with 8 to 31 a chain of mean 1 is refused now and then, one of mean 16 mostly */
+	OK(size_insert_failure_on(RELEASE(6, 0, 5), 0.5) > 1e-9);
+	OK(size_insert_failure_on(RELEASE(6, 0, 5), 8) > 0.3);
+	OK(size_insert_failure_on(RELEASE(6, 3, 0), 8) < 1e-9);
+}
+
 TEST(chains_are_a_distribution)
 {
 	static const double ratios[] = { 0, 0.01, 1, 4, 20, 100 };
@@ -259,5 +283,6 @@ TEST(what_does_not_fit_is_refused)
 TAP_MAIN(&tap_defaults_follow_the_history, &tap_expectations_are_a_256th,
 	 &tap_hashsize_makes_eight_times_as_many, &tap_formulas_give_the_figures_of_the_guides,
 	 &tap_exactly_one_formula_is_the_kernels, &tap_cost_of_the_source_s_own_arithmetic,
-	 &tap_extensions_are_one_block, &tap_insert_failure_is_f5, &tap_chains_are_a_distribution,
+	 &tap_extensions_are_one_block, &tap_insert_failure_is_f5,
+	 &tap_the_limit_on_chains_has_a_history, &tap_chains_are_a_distribution,
 	 &tap_early_drop_is_f4, &tap_what_does_not_fit_is_refused)
