@@ -136,4 +136,19 @@ def test_log_told_apart():
     assert told["log"]["table_full"] == 0 < told["log"]["table_full_anywhere"], told["log"]
 
 
+def test_service_of_another():
+    """a port is not said to be served by the program that listens there in another namespace"""
+    with k.Netns("has") as ns, k.Netns("hasnot") as other:
+        for n in (ns, other):
+            n.track()
+        with k.Limits(max=1024), k.Server(ns, 6379, hold=True):
+            other.call(k.insert, [dict(src="198.51.100.1", dst="192.0.2.1", sport=i, dport=6379)
+                                  for i in range(1, 1025)])
+            report = k.doctor(ns)
+    f = next(f for f in k.findings(report, "critical")
+             if f["id"] == "RC16" and f["netns"].startswith(other.name))
+    text = k.json.dumps(f["evidence"])
+    assert "6379 (redis)" in text and "python" not in text, text
+
+
 k.main(globals())

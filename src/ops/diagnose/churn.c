@@ -44,7 +44,7 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 	x = judge_add(f, r, c, judge_cause(f, ns), ns,
 		      "Connections to %s are opened and thrown away: %u of %llu entries (%s) are "
 		      "closing%s.",
-		      judge_service(f, r, v), v->n_closing, (unsigned long long)s->n,
+		      judge_service(f, ns, r, v), v->n_closing, (unsigned long long)s->n,
 		      judge_percent(r, (double)v->n_closing / (double)s->n),
 		      v->rate_per_s > 0 ? report_text(r, ", about %.*f new ones a second",
 						      v->rate_per_s < 10, v->rate_per_s)

@@ -79,9 +79,9 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 	finding_evidence(r, x, "sources of half-open entries", "the table", "about %llu",
 			 (unsigned long long)s->n_opening_sources);
 	if (s->n_top > 0)
-		finding_evidence(r, x, "largest service", "the table",
-				 "%s: %u entries, %u half open", judge_service(f, r, &s->top[0]),
-				 s->top[0].n, s->top[0].n_opening);
+		finding_evidence(
+			r, x, "largest service", "the table", "%s: %u entries, %u half open",
+			judge_service(f, ns, r, &s->top[0]), s->top[0].n, s->top[0].n_opening);
 	if (log && log->log.syn_flood.n > 0)
 		finding_evidence(r, x, "log: possible SYN flooding", log->source, "%s, last %s",
 				 judge_times(r, log->log.syn_flood.n),

@@ -56,7 +56,8 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 	for (unsigned i = 0; i < s->n_top && i < 3; i++)
 		if (s->top[i].n_idle_hour > 0)
 			finding_evidence(r, x, "silent for over 1 h", "the table", "%s: %u",
-					 judge_service(f, r, &s->top[i]), s->top[i].n_idle_hour);
+					 judge_service(f, ns, r, &s->top[i]),
+					 s->top[i].n_idle_hour);
 	if (!x)
 		return;
 	x->cause = "Clients behind NAT, deleted machines and killed programs leave without a FIN. "

@@ -212,10 +212,13 @@ enum service_kind judge_service_kind(const struct summary_service *s)
 	return k ? k->kind : SERVICE_UNKNOWN;
 }
 
-const char *judge_service(const struct facts *f, struct report *r, const struct summary_service *s)
+const char *judge_service(const struct facts *f, const struct facts_netns *ns, struct report *r,
+			  const struct summary_service *s)
 {
 	const struct known_service *k = find_service(s);
-	const char *program = s->proto == IPPROTO_TCP ? facts_listener(f, s->port) : NULL;
+	/* sockets are read in the first namespace only */
+	const char *program =
+		s->proto == IPPROTO_TCP && ns == &f->netns[0] ? facts_listener(f, s->port) : NULL;
 
 	if (s->proto != IPPROTO_TCP && s->proto != IPPROTO_UDP)
 		return report_text(r, "%s", ct_proto_name(s->proto));

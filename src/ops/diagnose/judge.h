@@ -59,8 +59,9 @@ const char *judge_seconds(struct report *r, double s); /* "12 s", "3 min", "5 h"
 const char *judge_moment(const struct facts *f, struct report *r,
 			 const struct facts_log_source *log, const struct kernel_log_event *e);
 
-/* "tcp port 6379 (redis)", with the program that listens when we know it. */
-const char *judge_service(const struct facts *f, struct report *r, const struct summary_service *s);
+/* "tcp port 6379 (redis)", with the program that listens in @ns when we know it. */
+const char *judge_service(const struct facts *f, const struct facts_netns *ns, struct report *r,
+			  const struct summary_service *s);
 
 enum service_kind {
 	SERVICE_UNKNOWN,

@@ -36,7 +36,7 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 		      judge_percent(r, (double)s->n_loopback / (double)s->n));
 	if (v && v->n_loopback > 0)
 		finding_evidence(r, x, "largest local service", "the table", "%s: %u entries",
-				 judge_service(f, r, v), v->n_loopback);
+				 judge_service(f, ns, r, v), v->n_loopback);
 	if (f->rules.is_known && ns == &f->netns[0])
 		finding_evidence(r, x, "rule that exempts lo", "the rules", "%s",
 				 is_exempted(&f->rules) ? "there is one" : "none");

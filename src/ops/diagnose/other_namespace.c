@@ -113,7 +113,8 @@ static bool full_now(const struct facts *f, const struct check *c, struct report
 				 (unsigned long long)ns->stats.sum[NL_STAT_DROP]);
 	if (ns->has_summary && ns->summary.n_top > 0)
 		finding_evidence(r, x, "largest service there", "its table", "%s: %u entries",
-				 judge_service(f, r, &ns->summary.top[0]), ns->summary.top[0].n);
+				 judge_service(f, ns, r, &ns->summary.top[0]),
+				 ns->summary.top[0].n);
 	add_remedy(f, r, x, ns);
 	return true;
 }

@@ -47,11 +47,11 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 		      (unsigned long long)s->n_udp, (unsigned long long)s->n,
 		      judge_percent(r, (double)s->n_udp / (double)s->n),
 		      is_one ? ", most of it " : ", over many ports",
-		      is_one ? judge_service(f, r, v) : "");
+		      is_one ? judge_service(f, ns, r, v) : "");
 	if (v)
 		finding_evidence(r, x, "largest UDP service", "the table",
-				 "%s: %u entries, %u never answered", judge_service(f, r, v), v->n,
-				 v->n_unreplied);
+				 "%s: %u entries, %u never answered", judge_service(f, ns, r, v),
+				 v->n, v->n_unreplied);
 	if (s->n_udp_counted > 0)
 		finding_evidence(r, x, "entries with at most 2 packets", "accounting",
 				 "%llu of %llu", (unsigned long long)s->n_udp_small,
