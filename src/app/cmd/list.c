@@ -51,6 +51,7 @@ struct list_run {
 	const struct common_options *common;
 	enum list_form form;
 	uint64_t n, n_bad; /* entries shown; lines or messages that were none */
+	bool is_many;	   /* namespaces: each entry says its own */
 	bool is_limited, is_cut, is_live, has_head;
 	char why_not[256]; /* the first reason why it is not whole */
 	struct entry_timeouts timeouts;
@@ -175,7 +176,7 @@ static void speak_conntrack(const struct list_run *run, struct host *h, struct c
 static void put_head(struct list_run *run)
 {
 	if (!run->has_head && !run->state->is_count)
-		list_put_head(run->form, run->common->netns != NULL, &run->out);
+		list_put_head(run->form, run->is_many, &run->out);
 	run->has_head = true;
 }
 
@@ -304,9 +305,9 @@ static int visit(void *user, struct host *h, const struct netns *ns)
 		return EXIT_FAILED;
 	}
 	run->is_live = host_is_live(h);
-	if (ns)
+	if (run->is_many)
 		put_netns(run, name);
-	walk(run, h, t, ns ? name : NULL);
+	walk(run, h, t, run->is_many ? name : NULL);
 	return EXIT_DONE;
 }
 
@@ -396,6 +397,7 @@ static int list_run(void *user, const struct common_options *common, int argc, c
 		cmd_error("--json and --form do not go together");
 		return EXIT_MISUSE;
 	}
+	run.is_many = common->netns && strcmp(common->netns, "all") == 0;
 	run.is_limited = s->is_limit_set && s->limit == 0;
 	h = cmd_host(common);
 	if (!h)
