@@ -56,7 +56,7 @@ def entries(ns, *argv):
     done = k.conntune("list", "--netns", ns.name, "--form", "extended", *argv)
     assert done.returncode == 0, done.stderr
     return sorted(re.sub(r"^((?:\S+\s+){4})\d+ ", r"\1", line) for line in
-                  done.stdout.splitlines())
+                  done.stdout.splitlines() if not line.startswith("#"))
 
 
 def told(verb, ns, *argv):
@@ -70,7 +70,7 @@ def test_same_answers():
     with k.Netns("collect") as ns:
         fill(ns)
         ns.sysctl("udp_timeout", 77)
-        with Bundle() as b:
+        with Bundle("--netns", ns.name) as b:
             assert b.told["entries"] >= len(CLIENTS) + len(CLIENTS6), b.told
             live, copy = entries(ns), entries(ns, "--root", b.path)
             assert len(live) == len(CLIENTS) + len(CLIENTS6), live
@@ -99,7 +99,7 @@ def test_anonymous():
     """no address of the table or the rules is left in any file, in any spelling"""
     with k.Netns("anon") as ns:
         fill(ns)
-        with Bundle("--anonymize") as b:
+        with Bundle("--anonymize", "--netns", ns.name) as b:
             secrets = set().union(*(needles(a) for a in CLIENTS + CLIENTS6 + SERVERS[:-1]),
                                   {b"198.51.100.0", b"alice"})
             for folder, _, names in os.walk(b.path):
@@ -141,7 +141,9 @@ def test_same_key_same_face():
     key = ("--anonymize", "--key", "00112233445566778899aabbccddeeff")
     with k.Netns("key") as ns:
         fill(ns)
-        with Bundle() as plain, Bundle(*key) as direct, Bundle("--root", plain.path, *key) as twice:
+        here = ("--netns", ns.name)
+        with Bundle(*here) as plain, Bundle(*here, *key) as direct, \
+                Bundle("--root", plain.path, *here, *key) as twice:
             one, two = (entries(ns, "--root", b.path) for b in (direct, twice))
             assert one == two and one != entries(ns)
 
@@ -150,13 +152,27 @@ def test_without_table():
     """--no-table leaves out entries, expectations and sockets, and keeps the numbers"""
     with k.Netns("less") as ns:
         fill(ns)
-        with Bundle("--no-table") as b:
+        with Bundle("--no-table", "--netns", ns.name) as b:
             here = f"recorded/netns/{ns.inode}"
             assert not os.path.exists(b.at(here, "netlink/conntrack"))
             assert not os.path.exists(b.at("proc/net/tcp"))
             assert os.path.exists(b.at(here, "netlink/conntrack-stats-cpu"))
             assert k.number(told("status", ns, "--root", b.path), "count") == \
                 len(CLIENTS) + len(CLIENTS6)
+
+
+def test_one_namespace():
+    """--netns takes that namespace; others are listed and told to be elsewhere"""
+    with k.Netns("one") as one, k.Netns("two") as two:
+        one.track()
+        two.track()
+        with Bundle("--no-table", "--netns", one.name) as b:
+            assert k.number(told("status", one, "--root", b.path), "count") == 0
+            done = k.conntune("status", "--netns", two.name, "--root", b.path)
+            assert "not asked for" in done.stdout + done.stderr, done
+    done = k.conntune("collect", "--netns", "ctt-nowhere", "/tmp/ctt-never-made")
+    assert done.returncode == 1 and "ctt-nowhere" in done.stderr, done
+    assert not os.path.exists("/tmp/ctt-never-made")
 
 
 def test_unprivileged():

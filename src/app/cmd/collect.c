@@ -113,11 +113,11 @@ static int run(void *state, const struct common_options *common, int argc, char 
 	auto_free(host) struct host *h = NULL;
 	struct ct_err err = { "" };
 
-	if (argc != 1 || common->netns || (s->is_keyed && !s->is_anonymous)) {
+	if (common->netns && strcmp(common->netns, "all") != 0)
+		o.netns = common->netns;
+	if (argc != 1 || (s->is_keyed && !s->is_anonymous)) {
 		cmd_error("%s", argc != 1 ? "collect wants one folder to write into"
-				: common->netns
-					? "collect takes all namespaces; --netns has no place"
-					: "--key goes with --anonymize");
+					  : "--key goes with --anonymize");
 		return EXIT_MISUSE;
 	}
 	o.dir = argv[0];

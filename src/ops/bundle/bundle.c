@@ -127,15 +127,26 @@ static int pack_all_netns(struct pack *p, const struct view *own, struct netns_f
 {
 	auto_fini(netns_list) struct netns_list list = { 0 };
 	struct ct_err err = { "" };
+	int r = netns_list(p->host, &list, &err), only = -1;
 	char text[96];
-	int r = netns_list(p->host, &list, &err);
 
 	if (r < 0)
 		return pack_gap(p, own, "namespaces", err.text);
+	if (p->options->netns) {
+		only = netns_find(p->host, &list, p->options->netns, p->err);
+		if (only < 0)
+			return only;
+	}
 	facts->own_inode = list.at[0].inode;
 	facts->n_hidden = list.n_hidden;
-	for (size_t i = 0; i < list.n && r == 0; i++)
-		r = pack_netns(p, &list.at[i]);
+	for (size_t i = 0; i < list.n && r == 0; i++) {
+		if (only < 0 || (size_t)only == i || list.at[i].is_own) {
+			r = pack_netns(p, &list.at[i]);
+		} else {
+			list.at[i].is_readable = false;
+			r = write_about(p, &list.at[i]);
+		}
+	}
 	if (r < 0 || list.n_hidden == 0)
 		return r;
 	(void)snprintf(text, sizeof(text), "those of %u process%s may not be seen", list.n_hidden,
@@ -244,7 +255,7 @@ int bundle_write(struct host *h, const struct bundle_options *options, struct bu
 {
 	auto_fini(bundle) struct bundle b = { 0 };
 	auto_free(anon) struct anon *anon = NULL;
-	struct pack p = { .host = h, .options = options, .bundle = &b };
+	struct pack p = { .host = h, .options = options, .bundle = &b, .err = err };
 	int r = 0;
 
 	if (options->is_anonymous)
@@ -258,8 +269,7 @@ int bundle_write(struct host *h, const struct bundle_options *options, struct bu
 	r = pack_machine(&p);
 	if (r < 0) {
 		out_remove(&p.out, options->dir);
-		return ct_err_set(err, r, "%s: %s; what was written is removed again", options->dir,
-				  strerror(-r));
+		return ct_err_wrap(err, r, "%s is not made", options->dir);
 	}
 	b.n_files = p.out.n_files;
 	b.n_bytes = p.out.n_bytes;

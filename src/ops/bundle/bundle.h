@@ -14,6 +14,7 @@
 struct bundle_options {
 	const char *dir;     /* the new folder */
 	const char *made_by; /* "conntune 0.1.0", for recorded/host */
+	const char *netns;   /* besides the own one only this (netns_find()); null for all */
 	bool has_table;	     /* entries, expectations and sockets too */
 	bool is_anonymous;   /* addresses replaced under @key */
 	uint8_t key[ANON_KEY_BYTES];

@@ -30,6 +30,7 @@ struct pack {
 	struct host *host;
 	const struct bundle_options *options;
 	struct bundle *bundle;
+	struct ct_err *err; /* of the whole work */
 	struct out out;
 	struct anon *anon; /* null when addresses stay */
 	char release[128]; /* "" when unknown */

@@ -286,7 +286,8 @@ static int look_recorded(struct host *h, const struct netns *ns, struct host *th
 				  (unsigned long long)ns->inode);
 	if (!ns->is_readable)
 		return ct_err_set(err, -EPERM,
-				  "net:[%llu] could not be entered when this copy was made",
+				  "net:[%llu] is not in this copy: it could not be entered, or was "
+				  "not asked for",
 				  (unsigned long long)ns->inode);
 	there->netns_inode = ns->inode;
 	return 0;

@@ -5,7 +5,13 @@
 #include "ops/host/host.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 
 #include "copy.h"
 #include "tap.h"
@@ -235,7 +241,54 @@ TEST(proc_files_have_no_size_but_content)
 	OK(b.len > 100 && strstr(b.p, "Name:\t"));
 }
 
+/* Makes openat2() unknown from here on, as before Linux 5.6. */
+static bool forget_openat2(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = 4, .filter = code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+static int open_without_openat2(const char *root)
+{
+	auto_free(host) struct host *copy = NULL, *live = NULL;
+	auto_fini(ct_buf) struct ct_buf b = { 0 };
+	struct ct_err err = { "" };
+
+	if (!forget_openat2())
+		return 77;
+	if (host_open("/", &live, &err) < 0 || host_read(live, "/proc/version", &b) < 0)
+		return 1;
+	if (host_open(root, &copy, &err) != -ENOSYS)
+		return 2;
+	return strstr(err.text, "this kernel has no openat2") ? 0 : 3;
+}
+
+TEST(without_openat2_a_copy_is_refused)
+{
+	struct copy c;
+	int status = 0;
+	pid_t pid;
+
+	copy_init(&c);
+	pid = fork();
+	if (pid == 0)
+		_exit(open_without_openat2(c.root));
+	OK(waitpid(pid, &status, 0) == pid);
+	copy_fini(&c);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		SKIP("seccomp filters are not to be had");
+	EQ_INT(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0);
+}
+
 TAP_MAIN(&tap_root_must_be_a_folder, &tap_only_a_slash_is_this_machine,
 	 &tap_reads_files_and_numbers, &tap_no_link_leads_out, &tap_odd_files_neither_hang_nor_act,
 	 &tap_device_nodes_of_a_copy_stay_closed, &tap_large_files_are_refused, &tap_stat_and_list,
-	 &tap_proc_files_have_no_size_but_content)
+	 &tap_proc_files_have_no_size_but_content, &tap_without_openat2_a_copy_is_refused)

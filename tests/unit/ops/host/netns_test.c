@@ -8,9 +8,11 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "copy.h"
+#include "ops/host/inner.h"
 #include "ops/host/netns_scan.h"
 #include "tap.h"
 
@@ -332,7 +334,42 @@ TEST(without_rights_the_rest_is_shown)
 	child_end(&child);
 }
 
+/* A thread that cannot come back must not go on: here it loses its rights on the other side. */
+TEST(no_way_back_ends_the_process)
+{
+	auto_free(host) struct host *h = open_host("/");
+	struct rlimit no_core = { 0, 0 };
+	struct child child;
+	int status = 0;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		SKIP("needs root");
+	if (!child_start(&child)) {
+		child_end(&child);
+		SKIP("may not make network namespaces");
+	}
+	pid = fork();
+	if (pid == 0) {
+		struct host_visit visit = { -1 };
+		char path[64];
+
+		(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)child.pid);
+		h->netns_fd = open(path, O_RDONLY | O_CLOEXEC);
+		(void)setrlimit(RLIMIT_CORE, &no_core);
+		(void)signal(SIGABRT, SIG_DFL);
+		(void)dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+		if (host_visit_begin(h, &visit) < 0 || setresuid(65534, 65534, 65534) < 0)
+			_exit(1);
+		host_visit_end(&visit);
+		_exit(2);
+	}
+	OK(waitpid(pid, &status, 0) == pid);
+	OK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	child_end(&child);
+}
+
 TAP_MAIN(&tap_inodes_of_links, &tap_a_copy_that_does_not_tell, &tap_processes_of_a_copy,
 	 &tap_recorded_namespaces, &tap_this_machine_has_one_of_its_own,
 	 &tap_a_visit_sees_the_other_side_and_comes_back, &tap_bind_mounts_keep_namespaces,
-	 &tap_without_rights_the_rest_is_shown)
+	 &tap_without_rights_the_rest_is_shown, &tap_no_way_back_ends_the_process)
