@@ -43,6 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			seen ^= ((const uint8_t *)payload)[i];
 	}
 	(void)seen;
+	(void)seen;
 	must(r == 0 || err.text[0] != '\0');
 	must(dump_next(d, &type, &payload, &len, &err) <= 0);
 	dump_info(d, &info);

@@ -65,6 +65,7 @@ def main():
               if p.stat().st_size and not p.read_bytes().endswith(b"\n")))
     tap.test("every source and test is named in a meson.build",
              (style.name(p) for p in style.files(".c", under=("src", "tests", "bench"))
+              + [q for q in style.files(".py", under=("tests",)) if q.stem.endswith("_test")]
               if not is_built(p)))
     formatting(tap)
     tap.end()
