@@ -145,10 +145,13 @@ def number(told, key):
 # Machine-wide values
 
 class Limits:
-    """Changes nf_conntrack_max and the buckets under the lock; restored even after SIGKILL."""
+    """Changes nf_conntrack_max and the buckets under the lock; restored even after SIGKILL.
+    When somebody else holds the lock for a minute the test is skipped, and those after it."""
+    patience_s = 60
 
     def __init__(self, max=None, buckets=None):
-        self.argv = [os.path.join(TOOLS, "limits"), "--for", str(os.getpid())]
+        self.argv = [os.path.join(TOOLS, "limits"), "--for", str(os.getpid()), "--wait",
+                     str(Limits.patience_s)]
         self.argv += ["--max", str(max)] if max else []
         self.argv += ["--buckets", str(buckets)] if buckets else []
 
@@ -157,7 +160,10 @@ class Limits:
                                         stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if not line.startswith("ready"):
-            raise Skip(self.process.communicate()[1].strip())
+            why = self.process.communicate()[1].strip()
+            if "is held" in why:
+                Limits.patience_s = 1
+            raise Skip(why)
         return self
 
     def __exit__(self, *_):
