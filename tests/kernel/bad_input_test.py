@@ -102,12 +102,15 @@ def test_own_userns():
         k.is_alive(done, verb)
 
 
-def without_netlink():
-    """Makes socket(AF_NETLINK) fail in this process and its children (seccomp)."""
+REFUSE, KILL = 0x00050000 | 97, 0x80000000
+
+
+def without_netlink(answer=REFUSE):
+    """Makes socket(AF_NETLINK) fail, or kill, in this process and its children (seccomp)."""
     load, jump, ret = 0x20, 0x15, 0x06
     program = [(load, 0, 0, 0), (jump, 0, 3, 41),  # nr == socket on x86_64
                (load, 0, 0, 16), (jump, 0, 1, 16),  # its first argument == AF_NETLINK
-               (ret, 0, 0, 0x00050000 | 97), (ret, 0, 0, 0x7fff0000)]
+               (ret, 0, 0, answer), (ret, 0, 0, 0x7fff0000)]
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *i) for i in program))
     head = struct.pack("HxxxxxxQ", len(program), ctypes.addressof(code))
     k.libc.prctl(38, 1, 0, 0, 0)
@@ -158,6 +161,17 @@ def test_not_compiled_in():
     k.is_alive(done)
     assert done.returncode in (0, 1), done.returncode
     assert done.stdout or done.stderr
+
+
+def test_module_not_loaded():
+    """the tracker is a module that is not loaded: no question by netlink, which would load it"""
+    hide = ("mount -t tmpfs none /proc/sys/net && mount -t tmpfs none /sys/module"
+            " && mkdir /sys/module/kernel")
+    for verb in VERBS:
+        done = k.run("unshare", "-m", "sh", "-c", f"{hide} && exec {k.CONNTUNE} {verb}",
+                     check=False, preexec_fn=lambda: without_netlink(KILL))
+        k.is_alive(done, verb)
+        assert "max       unknown" in done.stdout or verb != "status", done.stdout
 
 
 def test_empty_root():

@@ -451,6 +451,23 @@ static int first_answer(struct dump *d, struct ct_err *err)
 			    err);
 }
 
+/* Whether the tracker is a module that is not loaded. A question by netlink would load it
+ * (nfnetlink_rcv_msg() asks for nfnetlink-subsys-1), and before Linux 4.10 that alone switches
+ * tracking on. A /sys that is masked, as in some containers, says nothing. */
+static bool is_unloaded(struct host *h)
+{
+	static const char *const signs[] = { "/sys/module/nf_conntrack", "/sys/module/ip_conntrack",
+					     "/proc/sys/net/netfilter/nf_conntrack_max" };
+	struct host_stat st;
+
+	if (host_stat(h, "/sys/module/kernel", &st) < 0)
+		return false;
+	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
+		if (host_stat(h, signs[i], &st) == 0)
+			return false;
+	return true;
+}
+
 int dump_open(struct host *h, const char *name, const void *request, size_t size, struct dump **out,
 	      struct ct_err *err)
 {
@@ -459,6 +476,11 @@ int dump_open(struct host *h, const char *name, const void *request, size_t size
 
 	if (!host_is_live(h))
 		return open_recorded(h, name, out, err);
+	if (is_unloaded(h))
+		return ct_err_set(err, -EPROTONOSUPPORT,
+				  "%s: the module nf_conntrack is not loaded, and asking by "
+				  "netlink would load it",
+				  name);
 	d = new_dump(name);
 	if (!d)
 		return ct_err_set(err, -ENOMEM, "%s: out of memory", name);

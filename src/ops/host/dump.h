@@ -23,8 +23,8 @@ struct dump_info {
 /* Sends @request (one whole netlink message of NETLINK_NETFILTER, @size bytes) and waits for the
  * first answer. A request without NLM_F_DUMP is asked for an acknowledgement, which is then the
  * end of its answer. In a copy, @name is the file under recorded/netlink/. -EPERM,
- * -EPROTONOSUPPORT (no netlink), -ENOENT (no recording), or what the kernel says to the request.
- */
+ * -EPROTONOSUPPORT (no netlink, or the tracker is a module that asking would load), -ENOENT (no
+ * recording), or what the kernel says to the request. */
 int dump_open(struct host *h, const char *name, const void *request, size_t size, struct dump **out,
 	      struct ct_err *err);
 
