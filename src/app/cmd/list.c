@@ -15,6 +15,7 @@
 #include "app/cmd/list_forms.h"
 #include "app/cmd/list_labels.h"
 #include "lib/base/number.h"
+#include "lib/ct/slice.h"
 #include "ops/table/filter.h"
 #include "ops/table/table.h"
 
@@ -190,8 +191,7 @@ static void show(struct list_run *run, struct host *h, struct ct_entry *e,
 	size_t len;
 
 	speak_conntrack(run, h, e);
-	if (want_of(run) & CT_KNOWN_LABEL_TEXT)
-		list_labels_name(&run->labels, e);
+	list_labels_name(&run->labels, e);
 	put_head(run);
 	len = run->out.len;
 	if (run->form == LIST_JSON && run->n > 0)
@@ -267,7 +267,7 @@ static void put_netns(struct list_run *run, const char *name)
 				     run->form != LIST_EXTENDED && run->form != LIST_SAVE))
 		return;
 	ct_text_str(&run->out, "# netns ");
-	ct_text_str(&run->out, name);
+	ct_slice_put(&run->out, (struct ct_slice){ name, (uint32_t)strlen(name) });
 	ct_text_char(&run->out, '\n');
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/ct/proto.h"
+#include "lib/ct/slice.h"
 
 static const char *const form_names[] = { "columns", "proc", "conntrack", "extended",
 					  "save",    "json", "csv" };
@@ -55,6 +56,11 @@ static void pad(struct ct_text *to, size_t from, size_t to_len)
 	size_t len = to->len - from;
 
 	ct_text_put(to, blanks, len < to_len && to_len - len < sizeof(blanks) ? to_len - len : 1);
+}
+
+static struct ct_slice slice_of(const char *s)
+{
+	return (struct ct_slice){ s, (uint32_t)strlen(s) };
 }
 
 static bool has_ports(const struct ct_entry *e)
@@ -125,7 +131,7 @@ static void put_extras(const struct ct_entry *e, struct ct_text *to)
 	}
 	if (e->known & CT_KNOWN_HELPER) {
 		ct_text_str(to, " helper=");
-		ct_text_put(to, e->helper.p, e->helper.len);
+		ct_slice_put(to, e->helper);
 	}
 	if (e->known & CT_KNOWN_COUNTERS) {
 		put_named(to, " bytes=", e->bytes[CT_DIR_ORIG]);
@@ -143,7 +149,7 @@ static void put_columns(const struct list_item *item, struct ct_text *to)
 	size_t from = to->len;
 
 	if (item->netns) {
-		ct_text_str(to, item->netns);
+		ct_slice_put(to, slice_of(item->netns));
 		pad(to, from, WIDTH_NETNS);
 		from = to->len;
 	}
@@ -192,19 +198,17 @@ static void put_column_head(bool has_netns, struct ct_text *to)
 }
 
 /* A text field of CSV: quoted when it holds what CSV is made of (RFC 4180). */
-static void csv_text(struct ct_text *to, const char *s, size_t len)
+static void csv_text(struct ct_text *to, struct ct_slice s)
 {
-	bool is_plain = !memchr(s, ',', len) && !memchr(s, '"', len);
-
-	if (is_plain) {
-		ct_text_put(to, s, len);
+	if (!memchr(s.p, ',', s.len) && !memchr(s.p, '"', s.len)) {
+		ct_slice_put(to, s);
 		return;
 	}
 	ct_text_char(to, '"');
-	for (size_t i = 0; i < len; i++) {
-		if (s[i] == '"')
+	for (uint32_t i = 0; i < s.len; i++) {
+		if (s.p[i] == '"')
 			ct_text_char(to, '"');
-		ct_text_char(to, s[i]);
+		ct_slice_put(to, (struct ct_slice){ s.p + i, 1 });
 	}
 	ct_text_char(to, '"');
 }
@@ -213,7 +217,7 @@ static void csv_slice(struct ct_text *to, const struct ct_entry *e, uint32_t bit
 {
 	ct_text_char(to, ',');
 	if (e->known & bit)
-		csv_text(to, s.p, s.len);
+		csv_text(to, s);
 }
 
 static void csv_u64(struct ct_text *to, bool is_known, uint64_t v)
@@ -261,7 +265,7 @@ static void csv_labels(struct ct_text *to, const struct ct_entry *e)
 {
 	ct_text_char(to, ',');
 	if (e->known & CT_KNOWN_LABEL_TEXT) {
-		csv_text(to, e->label_text.p, e->label_text.len);
+		csv_text(to, e->label_text);
 		return;
 	}
 	if (!(e->known & CT_KNOWN_LABELS))
@@ -282,7 +286,7 @@ static void put_csv(const struct list_item *item, struct ct_text *to)
 	bool icmp = (e->known & CT_KNOWN_PARTS) && ct_proto_parts(t->proto) == CT_PARTS_ICMP;
 
 	if (item->netns) {
-		csv_text(to, item->netns, strlen(item->netns));
+		csv_text(to, slice_of(item->netns));
 		ct_text_char(to, ',');
 	}
 	ct_text_str(to, t->family == CT_FAMILY_IPV6 ? "ipv6," : "ipv4,");

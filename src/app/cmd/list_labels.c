@@ -63,7 +63,7 @@ void list_labels_name(struct list_labels *l, struct ct_entry *e)
 {
 	struct ct_text t;
 
-	if (!(e->known & CT_KNOWN_LABELS) || (e->known & CT_KNOWN_LABEL_TEXT))
+	if (!l->file.p || !(e->known & CT_KNOWN_LABELS) || (e->known & CT_KNOWN_LABEL_TEXT))
 		return;
 	ct_text_init(&t, l->text, sizeof(l->text));
 	for (unsigned bit = 0; bit < e->labels_len * 8u && bit < LIST_N_LABELS; bit++) {

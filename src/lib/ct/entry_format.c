@@ -13,6 +13,7 @@
 
 #include "lib/ct/calendar.h"
 #include "lib/ct/entry_line.h"
+#include "lib/ct/slice.h"
 
 #define NS_PER_S INT64_C(1000000000)
 
@@ -239,7 +240,7 @@ static void put_slice(struct pen *p, uint32_t bit, const char *key, struct ct_sl
 	if (!(p->e->known & bit))
 		return;
 	ct_text_str(p->to, key);
-	ct_text_put(p->to, s.p, s.len);
+	ct_slice_put(p->to, s);
 }
 
 static void put_secctx(struct pen *p)

@@ -371,10 +371,35 @@ TEST(what_is_written_is_read_again)
 	}
 }
 
+TEST(blanks_between_words_do_not_matter)
+{
+	struct ct_entry e = parsed("ipv4 2 icmp 1 29 src=127.0.0.1\tdst=127.0.0.1 type=8 code=0 "
+				   "id=26067   src=127.0.0.1 "
+				   "dst=127.0.0.1 type=0 code=0 id=26067 mark=0 use=1  \r\n");
+
+	EQ_INT(ntohs(e.tuple[1].src_part), 26067);
+	EQ_INT(ct_tuple_icmp_type(&e.tuple[0]), 8);
+	EQ_STR(formatted(&e, CT_FORM_EXTENDED, 0),
+	       "ipv4     2 icmp     1 29 src=127.0.0.1 dst=127.0.0.1 type=8 code=0 id=26067 "
+	       "src=127.0.0.1 dst=127.0.0.1 type=0 code=0 id=26067 mark=0 use=1");
+}
+
+/* Netlink carries any bytes; a line stays one line. */
+TEST(control_characters_of_a_name_are_not_written)
+{
+	struct ct_entry e = parsed(proc_lines[0]);
+	static const char name[] = "ftp\n\x1b[31mudp";
+
+	e.known |= CT_KNOWN_HELPER;
+	e.helper = (struct ct_slice){ name, sizeof(name) - 1 };
+	OK(strstr(formatted(&e, CT_FORM_EXTENDED, 0), " helper=ftp??[31mudp ") != NULL);
+}
+
 TAP_MAIN(&tap_proc_lines_come_back, &tap_extended_lines_come_back, &tap_conntrack_lines_come_back,
 	 &tap_save_lines_come_back, &tap_every_field_of_a_line_is_read,
 	 &tap_the_forms_are_made_of_each_other, &tap_a_missing_tracker_is_unknown_in_proc,
 	 &tap_translated_addresses_are_told_in_the_option_form, &tap_events_are_read_as_entries,
 	 &tap_unknown_words_keep_their_places, &tap_bad_lines_are_refused_with_a_sentence,
 	 &tap_a_line_beyond_the_limit_is_refused, &tap_half_lines_do_no_harm,
-	 &tap_what_is_written_is_read_again)
+	 &tap_what_is_written_is_read_again, &tap_blanks_between_words_do_not_matter,
+	 &tap_control_characters_of_a_name_are_not_written)
