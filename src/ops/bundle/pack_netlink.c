@@ -37,22 +37,6 @@ static const struct ask asks[] = {
 #undef ASK
 };
 
-/* Asking a kernel that does not track would make it load the tracker. */
-static bool is_tracking(struct host *h)
-{
-	static const char *const paths[] = {
-		"/proc/sys/net/netfilter/nf_conntrack_count",
-		"/proc/sys/net/ipv4/netfilter/ip_conntrack_count",
-		"/proc/net/stat/nf_conntrack",
-	};
-	struct host_stat st;
-
-	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-		if (host_stat(h, paths[i], &st) == 0)
-			return true;
-	return !host_is_live(h);
-}
-
 /* Reads the dump to its end while it is recorded. */
 static int drain(struct dump *d, uint64_t *n, struct ct_err *err)
 {
@@ -125,9 +109,10 @@ static int record(struct pack *p, const struct view *v, const struct ask *ask)
 
 int pack_netlink(struct pack *p, const struct view *v)
 {
-	if (!is_tracking(v->host))
+	if (host_is_live(v->host) && !dump_is_harmless(v->host))
 		return v->is_own ? pack_gap(p, v, "conntrack",
-					    "connection tracking is not there (no sysctls of it)")
+					    "connection tracking is not loaded, and asking for it "
+					    "would load it")
 				 : 0;
 	for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]); i++) {
 		int r;

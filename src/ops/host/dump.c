@@ -451,21 +451,28 @@ static int first_answer(struct dump *d, struct ct_err *err)
 			    err);
 }
 
-/* Whether the tracker is a module that is not loaded. A question by netlink would load it
- * (nfnetlink_rcv_msg() asks for nfnetlink-subsys-1), and before Linux 4.10 that alone switches
- * tracking on. A /sys that is masked, as in some containers, says nothing. */
-static bool is_unloaded(struct host *h)
+/* Linux, nfnetlink_rcv_msg() asks for the module nfnetlink-subsys-1 when it is missing, and before
+ * 4.10 that alone switches tracking on. A masked /sys and /proc, as in some containers, say
+ * nothing. */
+bool dump_is_harmless(struct host *h)
 {
-	static const char *const signs[] = { "/sys/module/nf_conntrack", "/sys/module/ip_conntrack",
-					     "/proc/sys/net/netfilter/nf_conntrack_max" };
+	static const char *const signs[] = {
+		"/proc/sys/net/netfilter/nf_conntrack_count",
+		"/proc/sys/net/ipv4/netfilter/ip_conntrack_count",
+		"/proc/net/stat/nf_conntrack",
+		"/sys/module/nf_conntrack",
+		"/sys/module/ip_conntrack",
+	};
+	auto_fini(ct_buf) struct ct_buf modules = { 0 };
 	struct host_stat st;
 
-	if (host_stat(h, "/sys/module/kernel", &st) < 0)
-		return false;
 	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
 		if (host_stat(h, signs[i], &st) == 0)
-			return false;
-	return true;
+			return true;
+	if (host_read(h, "/proc/modules", &modules) < 0)
+		return host_stat(h, "/sys/module/kernel", &st) < 0;
+	return strncmp(modules.p, "nf_conntrack ", 13) == 0 ||
+	       strstr(modules.p, "\nnf_conntrack ") != NULL;
 }
 
 int dump_open(struct host *h, const char *name, const void *request, size_t size, struct dump **out,
@@ -476,7 +483,7 @@ int dump_open(struct host *h, const char *name, const void *request, size_t size
 
 	if (!host_is_live(h))
 		return open_recorded(h, name, out, err);
-	if (is_unloaded(h))
+	if (!dump_is_harmless(h))
 		return ct_err_set(err, -EPROTONOSUPPORT,
 				  "%s: the module nf_conntrack is not loaded, and asking by "
 				  "netlink would load it",

@@ -20,6 +20,10 @@ struct dump_info {
 	bool is_done;		/* the end was seen; without it the dump was cut */
 };
 
+/* True when asking the kernel about connection tracking loads nothing: the tracker is there, or the
+ * kernel has no modules to load. Looking at a machine must not switch tracking on. */
+bool dump_is_harmless(struct host *h);
+
 /* Sends @request (one whole netlink message of NETLINK_NETFILTER, @size bytes) and waits for the
  * first answer. A request without NLM_F_DUMP is asked for an acknowledgement, which is then the
  * end of its answer. In a copy, @name is the file under recorded/netlink/. -EPERM,

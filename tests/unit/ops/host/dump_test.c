@@ -395,8 +395,35 @@ TEST(the_running_kernel_answers)
 	EQ_INT(dump_open(h, "none", &r, 5, &bad, &err), -EINVAL);
 }
 
+static bool is_harmless(const char *path, const char *text)
+{
+	auto_free(host) struct host *h = NULL;
+	struct copy c;
+	bool is;
+
+	copy_init(&c);
+	copy_file(&c, path, text);
+	if (host_open(c.root, &h, NULL) < 0)
+		abort();
+	is = dump_is_harmless(h);
+	copy_fini(&c);
+	return is;
+}
+
+TEST(asking_must_not_load_the_tracker)
+{
+	OK(!is_harmless("/proc/modules", ""));
+	OK(!is_harmless("/proc/modules",
+			"nfnetlink 1 0 - Live 0x0\nnf_conntrack_x 1 0 - Live 0x0\n"));
+	OK(is_harmless("/proc/modules", "nf_conntrack 1 0 - Live 0x0\n"));
+	OK(is_harmless("/proc/modules", "loop 1 0 - Live 0x0\nnf_conntrack 1 0 - Live 0x0\n"));
+	OK(is_harmless("/proc/sys/net/netfilter/nf_conntrack_count", "0\n"));
+	OK(is_harmless("/proc/version", "Linux version 6.1.0\n")); /* no modules at all */
+}
+
 TAP_MAIN(&tap_messages_come_in_order, &tap_interruption_overrun_and_filter_are_seen,
 	 &tap_no_end_means_cut, &tap_cut_anywhere, &tap_errors_of_the_kernel,
 	 &tap_extended_acknowledgement_is_told, &tap_bytes_that_are_no_netlink,
 	 &tap_a_recording_is_the_same_bytes, &tap_a_full_disk_is_said,
-	 &tap_a_copy_plays_what_it_has, &tap_the_running_kernel_answers)
+	 &tap_a_copy_plays_what_it_has, &tap_the_running_kernel_answers,
+	 &tap_asking_must_not_load_the_tracker)
