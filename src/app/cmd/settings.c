@@ -225,7 +225,8 @@ static void show_boot(struct writer *w, const struct boot *b)
 		writer_str(w, "init", "init system", boot_init_name(b->init));
 	else
 		writer_unknown(w, "init", "init system", "not known");
-	writer_str(w, "reader", "files applied by", b->reader);
+	if (b->init != BOOT_UNKNOWN_INIT)
+		writer_str(w, "reader", "files applied by", b->reader);
 	if (kind)
 		writer_str(w, "tracker", "the tracker is", kind);
 	else
@@ -314,7 +315,7 @@ static void show_one(struct writer *w, const struct setting_value *v, const stru
 	writer_str(w, "scope", "scope", setting_scope_name(s->scope));
 	writer_str(w, "bounds", "takes", bounds);
 	writer_str(w, "path", "file", v->now_path[0] ? v->now_path : s->path);
-	writer_bool(w, "is_writable", "writable here", v->is_writable);
+	writer_bool(w, "is_writable", "writable by root", v->is_writable);
 	writer_str(w, "fate", NULL, setting_fate_name(v->boot_fate));
 	writer_str(w, "text", NULL, s->text);
 	writer_end(w);

@@ -16,6 +16,8 @@
 
 /* Lowmem of a 32-bit kernel with the usual 3:1 split; more memory is out of its reach. */
 #define LOW_MEM_32 (896 * MIB)
+/* More of anything is reckoned as this much. */
+#define COST_MOST  (UINT64_C(1) << 44)
 /* vmalloc room of such a kernel: the hash must fit in it when no pages in a row are left. */
 #define VMALLOC_32 (120 * MIB)
 
@@ -291,9 +293,9 @@ void size_entry_of(struct host *h, const struct size_machine *m, const struct se
 void size_cost(const struct size_machine *m, const struct size_entry *e, uint64_t n_entries,
 	       uint64_t n_buckets, struct size_cost *out)
 {
-	/* Bounded so that no product overflows: the kernel takes an int for either. */
-	uint64_t n = n_entries > UINT32_MAX ? UINT32_MAX : n_entries;
-	uint64_t b = n_buckets > UINT32_MAX ? UINT32_MAX : n_buckets;
+	/* Bounded so that no product overflows, far above what size_fits() lets pass. */
+	uint64_t n = n_entries > COST_MOST ? COST_MOST : n_entries;
+	uint64_t b = n_buckets > COST_MOST ? COST_MOST : n_buckets;
 
 	*out = (struct size_cost){
 		.entries_bytes = n * e->entry_bytes,
