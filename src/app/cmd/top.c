@@ -363,9 +363,13 @@ static const char *source_text(enum table_source source)
 	return "unknown";
 }
 
+/* The tables that were read; people see them when there are several. */
 static void write_parts(struct writer *w, const struct top_run *run)
 {
-	writer_list(w, "tables", NULL, NULL, 0);
+	static const struct writer_column columns[] = { { "netns", "NETNS", false },
+							{ "entries", "ENTRIES", true } };
+
+	writer_list(w, "tables", NULL, columns, sizeof(columns) / sizeof(columns[0]));
 	for (size_t i = 0; i < run->n_parts; i++) {
 		const struct top_part *p = &run->parts[i];
 
@@ -428,13 +432,13 @@ static int write_all(struct top_run *run)
 	writer_u64(w, "entries", NULL, tally_total(run->tally));
 	writer_u64(w, "groups", NULL, tally_n(run->tally));
 	writer_u64(w, "missed", NULL, tally_missed(run->tally));
-	if (run->common->is_json)
-		write_parts(w, run);
 	writer_list(w, "top", NULL, columns, make_columns(run, columns));
 	for (size_t i = 0; i < shown; i++)
 		write_group(w, run, i);
 	writer_end(w);
 	write_remarks(w, run, shown);
+	if (run->common->is_json || run->n_parts > 1)
+		write_parts(w, run);
 	r = writer_finish(w);
 	if (r < 0)
 		cmd_error("standard output: %s", strerror(-r));
