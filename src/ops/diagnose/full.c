@@ -9,40 +9,57 @@
 
 #include "ops/diagnose/judge.h"
 
+/* What the log says about the namespace. More lines than packets dropped: the inode had an earlier
+ * owner, and some of them are about that one. */
+static void log_evidence(const struct facts *f, struct report *r, struct finding *x,
+			 const struct facts_log_source *log, const struct kernel_log_event *lines)
+{
+	const struct facts_netns *ns = &f->netns[0];
+	double age = facts_full_age_s(f, ns);
+	bool is_mixed = !ns->is_initial && ns->is_stats_known &&
+			ns->stats.known & 1u << NL_STAT_DROP &&
+			lines->n > ns->stats.sum[NL_STAT_DROP];
+
+	if (is_mixed)
+		finding_evidence(r, x, "log: table full", log->source,
+				 "last %s; some of the %llu lines with this inode are about an "
+				 "earlier namespace",
+				 judge_moment(f, r, log, lines), (unsigned long long)lines->n);
+	else if (age >= 0)
+		finding_evidence(r, x, "log: table full", log->source,
+				 "at least %s in %s, last %s ago", judge_times(r, lines->n),
+				 judge_seconds(r, f->uptime_s - lines->first_s),
+				 judge_seconds(r, age));
+	else if (lines->last[0])
+		finding_evidence(r, x, "log: table full", log->source, "at least %s, %s to %s",
+				 judge_times(r, lines->n), lines->first, lines->last);
+	else
+		finding_evidence(r, x, "log: table full", log->source, "at least %s",
+				 judge_times(r, lines->n));
+	if (log->log.n_suppressed > 0)
+		finding_evidence(r, x, "log: suppressed", log->source,
+				 "%llu messages kept back by the rate limit",
+				 (unsigned long long)log->log.n_suppressed);
+}
+
 static void evidence(const struct facts *f, struct report *r, struct finding *x)
 {
 	const struct facts_netns *ns = &f->netns[0];
 	const struct facts_log_source *log = facts_best_log(f);
 	const struct kernel_log_event *lines = log ? facts_full_lines(f, ns, &log->log) : NULL;
-	double age = facts_full_age_s(f, ns);
 
 	finding_evidence(r, x, "count", ns->count_origin, "%llu", (unsigned long long)ns->count);
 	finding_evidence(r, x, "max", ns->max_origin, "%llu", (unsigned long long)ns->max);
 	if (ns->is_stats_known && ns->stats.known & 1u << NL_STAT_DROP)
-		finding_evidence(r, x, "drop", ns->stats_origin, "%llu packets since boot",
-				 (unsigned long long)ns->stats.sum[NL_STAT_DROP]);
+		finding_evidence(r, x, "drop", ns->stats_origin, "%llu packets%s",
+				 (unsigned long long)ns->stats.sum[NL_STAT_DROP],
+				 ns->is_initial || ns->inode == 0 ? " since boot" : "");
 	if (ns->is_stats_known && ns->stats.known & 1u << NL_STAT_EARLY_DROP)
 		finding_evidence(r, x, "early_drop", ns->stats_origin,
 				 "%llu entries evicted to make room",
 				 (unsigned long long)ns->stats.sum[NL_STAT_EARLY_DROP]);
-	if (lines) {
-		if (age >= 0)
-			finding_evidence(r, x, "log: table full", log->source,
-					 "at least %s in %s, last %s ago", judge_times(r, lines->n),
-					 judge_seconds(r, f->uptime_s - lines->first_s),
-					 judge_seconds(r, age));
-		else if (lines->last[0])
-			finding_evidence(r, x, "log: table full", log->source,
-					 "at least %s, %s to %s", judge_times(r, lines->n),
-					 lines->first, lines->last);
-		else
-			finding_evidence(r, x, "log: table full", log->source, "at least %s",
-					 judge_times(r, lines->n));
-		if (log->log.n_suppressed > 0)
-			finding_evidence(r, x, "log: suppressed", log->source,
-					 "%llu messages kept back by the rate limit",
-					 (unsigned long long)log->log.n_suppressed);
-	}
+	if (lines)
+		log_evidence(f, r, x, log, lines);
 }
 
 static const char cause_text[] =
