@@ -9,7 +9,26 @@
 
 static bool has_chain_limit(const struct facts *f)
 {
-	return f->release_number == 0 || f->release_number >= SIZE_CHAIN_LIMIT_SINCE;
+	unsigned min, max;
+
+	return size_chain_limit(f->release_number, &min, &max) == 0;
+}
+
+/* The links above which this kernel refuses an entry, for a sentence: "50 to 79". */
+static const char *limit_text(const struct facts *f, struct report *r)
+{
+	unsigned min, max;
+
+	if (size_chain_limit(f->release_number, &min, &max) < 0)
+		return "";
+	return report_text(r, "%u to %u", min, max);
+}
+
+/* The share of new connections refused when the limit is reached. */
+static double refused_when_full(const struct facts *f)
+{
+	return size_insert_failure_on(f->release_number,
+				      (double)f->netns[0].max / (double)f->buckets);
 }
 
 static bool is_unknown(const struct facts *f, const struct check *c, struct report *r)
@@ -44,10 +63,9 @@ static void evidence(const struct facts *f, struct report *r, struct finding *x)
 	finding_evidence(r, x, "entries per bucket when full", "max / buckets", "%.3g",
 			 (double)ns->max / (double)f->buckets);
 	if (has_chain_limit(f))
-		finding_evidence(r, x, "refused when full", "Poisson, chain limit 50 to 79",
-				 "%s of new connections",
-				 judge_percent(r, size_insert_failure((double)ns->max /
-								      (double)f->buckets)));
+		finding_evidence(r, x, "refused when full",
+				 report_text(r, "Poisson, chain limit %s", limit_text(f, r)),
+				 "%s of new connections", judge_percent(r, refused_when_full(f)));
 	if (chaintoolong(f) > 0)
 		finding_evidence(r, x, "chaintoolong", ns->stats_origin ? ns->stats_origin : "",
 				 "%llu", (unsigned long long)chaintoolong(f));
@@ -64,7 +82,7 @@ void check_buckets_low(const struct facts *f, const struct check *c, struct repo
 		return;
 	ratio = (double)ns->max / (double)f->buckets;
 	n_refused = chaintoolong(f);
-	if (ratio <= 8 && n_refused == 0) {
+	if (ratio <= 8 && n_refused == 0 && refused_when_full(f) <= 0.001) {
 		judge_ok(r, c, "%.3g entries per bucket when full.", ratio);
 		return;
 	}
@@ -81,14 +99,17 @@ void check_buckets_low(const struct facts *f, const struct check *c, struct repo
 	evidence(f, r, x);
 	if (!x)
 		return;
-	x->cause =
-		has_chain_limit(f)
-			? "Setting max leaves the hash table as it is. Chains grow, every lookup "
-			  "walks them, and above 50 to 79 links the kernel refuses new entries "
-			  "without any line in the log: the kernel never warns about the ratio."
-			: "Setting max leaves the hash table as it is. Chains grow and every "
-			  "packet walks them: the processor is busy in softirq, and no line in "
-			  "the log says why.";
+	if (has_chain_limit(f))
+		x->cause = report_text(
+			r,
+			"Setting max leaves the hash table as it is. Chains grow, every lookup "
+			"walks them, and above %s links the kernel refuses new entries without "
+			"any line in the log: the kernel never warns about the ratio.",
+			limit_text(f, r));
+	else
+		x->cause = "Setting max leaves the hash table as it is. Chains grow and every "
+			   "packet walks them: the processor is busy in softirq, and no line in "
+			   "the log says why.";
 	x->remedy = report_text(r,
 				"Give it as many buckets as entries, at least a quarter:\n"
 				"    echo %llu > /sys/module/nf_conntrack/parameters/hashsize\n"
@@ -137,7 +158,7 @@ void check_capacity(const struct facts *f, const struct check *c, struct report 
 			2 * (double)ns->max / (double)f->buckets);
 		return;
 	}
-	n = odds_capacity(f->buckets, 0.001);
+	n = odds_capacity(f->release_number, f->buckets, 0.001);
 	if (ns->max > 0 && n >= ns->max) {
 		judge_ok(r, c,
 			 "The buckets carry more than max: %llu entries before one in a thousand "

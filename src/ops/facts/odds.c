@@ -17,14 +17,14 @@ double odds_next_dropped(uint64_t n_victims, uint64_t n_buckets)
 	return exp(2 * (double)n_victims * log1p(-(double)ODDS_EVICTION_RANGE / (double)n_buckets));
 }
 
-uint64_t odds_capacity(uint64_t n_buckets, double chance)
+uint64_t odds_capacity(uint32_t release, uint64_t n_buckets, double chance)
 {
 	uint64_t low = 0, high = n_buckets * 100;
 
 	while (low < high) {
 		uint64_t middle = low + (high - low + 1) / 2;
 
-		if (size_insert_failure((double)middle / (double)n_buckets) <= chance)
+		if (size_insert_failure_on(release, (double)middle / (double)n_buckets) <= chance)
 			low = middle;
 		else
 			high = middle - 1;

@@ -17,8 +17,8 @@
 double odds_next_dropped(uint64_t n_victims, uint64_t n_buckets);
 
 /* The largest number of entries for which the chance that a new one is refused because a chain is
- * too long (size_insert_failure()) stays at or below @chance. */
-uint64_t odds_capacity(uint64_t n_buckets, double chance);
+ * too long on @release (size_insert_failure_on()) stays at or below @chance. */
+uint64_t odds_capacity(uint32_t release, uint64_t n_buckets, double chance);
 
 /* The share of buckets with at least one link, 0 to 1. */
 double odds_buckets_used(uint64_t n_entries, uint64_t n_buckets);
