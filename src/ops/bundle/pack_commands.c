@@ -36,48 +36,18 @@ static const struct run runs[] = {
 #undef ASK
 };
 
-/* True when line or path @word stands in file @path. */
-static bool has_text(struct host *h, const char *path, const char *word)
-{
-	auto_fini(ct_buf) struct ct_buf b = { 0 };
-
-	return host_read(h, path, &b) == 0 && memmem(b.p, b.len, word, strlen(word)) != NULL;
-}
-
-/* Whether module @name is in the kernel, loaded or built in. A kernel without modules can load
- * none, so asking does no harm. */
-static bool has_module(const struct pack *p, const char *name, size_t len)
-{
-	auto_fini(ct_buf) struct ct_buf modules = { 0 };
-	char word[128], path[256];
-	struct host_stat st;
-
-	if (host_read(p->host, "/proc/modules", &modules) < 0)
-		return true;
-	(void)snprintf(word, sizeof(word), "%.*s ", (int)len, name);
-	if (strncmp(modules.p, word, len + 1) == 0)
-		return true;
-	(void)snprintf(word, sizeof(word), "\n%.*s ", (int)len, name);
-	if (strstr(modules.p, word))
-		return true;
-	(void)snprintf(path, sizeof(path), "/sys/module/%.*s", (int)len, name);
-	if (host_stat(p->host, path, &st) == 0)
-		return true;
-	(void)snprintf(path, sizeof(path), "/lib/modules/%s/modules.builtin", p->release);
-	(void)snprintf(word, sizeof(word), "/%.*s.ko", (int)len, name);
-	return has_text(p->host, path, word);
-}
-
 /* One of the blank-separated @names is there, or there are none. */
 static bool has_one_of(const struct pack *p, const char *names)
 {
+	char name[64];
 	size_t len;
 
 	if (!*names || !host_is_live(p->host))
 		return true;
 	for (; *names; names += len + (names[len] == ' ')) {
 		len = strcspn(names, " ");
-		if (has_module(p, names, len))
+		(void)snprintf(name, sizeof(name), "%.*s", (int)len, names);
+		if (host_has_module(p->host, name))
 			return true;
 	}
 	return false;

@@ -16,11 +16,28 @@
 
 /* --- rules --- */
 
+/* Without the modules of either framework there are no rules, and asking would load them. */
+static bool may_have_rules(struct host *h, enum rules_syntax syntax)
+{
+	if (!host_is_live(h) || host_has_module(h, "nf_tables"))
+		return true;
+	switch (syntax) {
+	case RULES_IPTABLES:
+		return host_has_module(h, "ip_tables");
+	case RULES_IP6TABLES:
+		return host_has_module(h, "ip6_tables");
+	case RULES_NFT:
+		break;
+	}
+	return false;
+}
+
 static int scan_command(struct host *h, const char *name, const char *const argv[],
 			unsigned timeout_ms, enum rules_syntax syntax, struct rules *r)
 {
 	auto_fini(ct_buf) struct ct_buf text = { 0 };
-	int e = host_command(h, name, argv, timeout_ms, &text, NULL);
+	int e = may_have_rules(h, syntax) ? host_command(h, name, argv, timeout_ms, &text, NULL)
+					  : 0;
 
 	if (e == 0)
 		rules_scan(r, syntax, name, text.p ? text.p : "", text.len);

@@ -95,6 +95,9 @@ int host_page_size(struct host *h, uint32_t *out_bytes);
 int host_n_cpus(struct host *h, unsigned *out);	   /* possible processors */
 int host_mem_bytes(struct host *h, uint64_t *out); /* MemTotal */
 int host_now(struct host *h, ct_time *out);	   /* Unix time */
-bool host_is_root(const struct host *h);	   /* effective user is 0, or a copy */
+/* Whether module @name is in the kernel, loaded or built in; true also where that cannot be told,
+ * and for a kernel without modules, as asking something of it then loads nothing. */
+bool host_has_module(struct host *h, const char *name);
+bool host_is_root(const struct host *h); /* effective user is 0, or a copy */
 
 #endif

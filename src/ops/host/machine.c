@@ -326,6 +326,35 @@ int host_now(struct host *h, ct_time *out)
 	return 0;
 }
 
+static bool has_text(struct host *h, const char *path, const char *word)
+{
+	auto_fini(ct_buf) struct ct_buf b = { 0 };
+
+	return host_read(h, path, &b) == 0 && memmem(b.p, b.len, word, strlen(word)) != NULL;
+}
+
+bool host_has_module(struct host *h, const char *name)
+{
+	auto_fini(ct_buf) struct ct_buf modules = { 0 };
+	char word[80], path[256], release[128];
+	struct host_stat st;
+	int len;
+
+	if (host_read(h, "/proc/modules", &modules) < 0)
+		return true;
+	len = snprintf(word, sizeof(word), "\n%.64s ", name);
+	if (strncmp(modules.p, word + 1, (size_t)len - 1) == 0 || strstr(modules.p, word))
+		return true;
+	(void)snprintf(path, sizeof(path), "/sys/module/%.64s", name);
+	if (host_stat(h, path, &st) == 0)
+		return true;
+	if (host_release(h, release, sizeof(release)) < 0)
+		return false;
+	(void)snprintf(path, sizeof(path), "/lib/modules/%s/modules.builtin", release);
+	(void)snprintf(word, sizeof(word), "/%.64s.ko", name);
+	return has_text(h, path, word);
+}
+
 bool host_is_root(const struct host *h)
 {
 	return !host_is_live(h) || geteuid() == 0;

@@ -172,6 +172,30 @@ TEST(foreign_words_are_not_printed_raw)
 	copy_fini(&c);
 }
 
+TEST(modules_loaded_or_built_in)
+{
+	auto_free(host) struct host *h = NULL;
+	struct copy c;
+
+	copy_init(&c);
+	copy_file(&c, "/proc/sys/kernel/osrelease", "6.1.0\n");
+	h = open_copy(&c);
+	OK(host_has_module(h, "nf_tables")); /* nothing tells */
+	copy_file(&c, "/proc/modules", "nf_tables 1 0 - Live 0x0\nloop 1 0 - Live 0x0\n");
+	OK(host_has_module(h, "nf_tables"));
+	OK(host_has_module(h, "loop"));
+	OK(!host_has_module(h, "oop"));
+	OK(!host_has_module(h, "nf"));
+	OK(!host_has_module(h, "ip_tables"));
+	copy_file(&c, "/lib/modules/6.1.0/modules.builtin",
+		  "kernel/net/ipv4/netfilter/ip_tables.ko\n");
+	OK(host_has_module(h, "ip_tables"));
+	OK(!host_has_module(h, "tables"));
+	copy_file(&c, "/sys/module/tables/refcnt", "0\n");
+	OK(host_has_module(h, "tables"));
+	copy_fini(&c);
+}
+
 TEST(this_machine_tells)
 {
 	auto_free(host) struct host *h = NULL;
@@ -201,4 +225,5 @@ TEST(this_machine_tells)
 
 TAP_MAIN(&tap_an_empty_copy_knows_nothing, &tap_recorded_host_tells,
 	 &tap_a_plain_copy_of_proc_tells, &tap_lists_of_processors, &tap_release_numbers,
-	 &tap_foreign_words_are_not_printed_raw, &tap_this_machine_tells)
+	 &tap_foreign_words_are_not_printed_raw, &tap_modules_loaded_or_built_in,
+	 &tap_this_machine_tells)
