@@ -62,6 +62,14 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 	if (v->residence_s > 0)
 		finding_evidence(r, x, "mean stay in the table", "Little's law", "%s",
 				 judge_seconds(r, v->residence_s));
+	else if (v->steady_n > 1.2 * v->n_time_wait && ns->is_max_known && ns->max > 0)
+		finding_evidence(
+			r, x, "if it goes on like this", "rate x timeout", "%.0f in TIME_WAIT, %s",
+			v->steady_n,
+			v->steady_n > 2 * (double)ns->max
+				? report_text(r, "%.0f times max", v->steady_n / (double)ns->max)
+				: report_text(r, "%s of max",
+					      judge_percent(r, v->steady_n / (double)ns->max)));
 	if (v->n_server * 2 > v->n)
 		finding_evidence(r, x, "server", "the table", "%s (at least %u of %u)",
 				 judge_addr(r, &v->server, v->server_family), v->n_server, v->n);

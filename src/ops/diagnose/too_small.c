@@ -37,9 +37,8 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 			 (unsigned long long)s->n,
 			 (unsigned long long)(s->age[0] + s->age[1] + s->age[2]));
 	if (s->rate_per_s >= 1)
-		finding_evidence(r, x, "new entries", "Little's law",
-				 "at least %.0f a second, each staying %s at most", s->rate_per_s,
-				 judge_seconds(r, s->residence_s));
+		finding_evidence(r, x, "new entries", "Little's law", "at least %.0f a second",
+				 s->rate_per_s);
 	if (f->is_mem_known && size_defaults(&f->machine, &d) == 0)
 		finding_evidence(r, x, "this kernel's own choice", "memory",
 				 "max %llu, buckets %llu", (unsigned long long)d.max,

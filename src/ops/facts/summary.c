@@ -286,6 +286,12 @@ static double rate(uint64_t n, uint32_t timeout_s, uint32_t max_age_s)
 	return (double)n / timeout_s;
 }
 
+/* Whether entries have come for as long as TIME_WAIT lasts, so that as many leave as come. */
+static bool is_steady(const struct summary *s, uint32_t max_age_s)
+{
+	return (uint64_t)max_age_s * 10 >= (uint64_t)s->timeouts.tcp[CT_TCP_TIME_WAIT] * 9;
+}
+
 static void service_end(struct summary *s, struct summary_service *v)
 {
 	if (v->proto != IPPROTO_TCP)
@@ -293,7 +299,11 @@ static void service_end(struct summary *s, struct summary_service *v)
 	v->rate_per_s =
 		rate(v->n_time_wait, s->timeouts.tcp[CT_TCP_TIME_WAIT], v->max_time_wait_age_s) +
 		rate(v->n_close, s->timeouts.tcp[CT_TCP_CLOSE], v->max_close_age_s);
-	if (v->rate_per_s > 0)
+	v->steady_n =
+		rate(v->n_time_wait, s->timeouts.tcp[CT_TCP_TIME_WAIT], v->max_time_wait_age_s) *
+		s->timeouts.tcp[CT_TCP_TIME_WAIT];
+	/* entries over rate is the mean stay only once the first ones have left again */
+	if (v->rate_per_s > 0 && is_steady(s, v->max_time_wait_age_s))
 		v->residence_s = v->n / v->rate_per_s;
 }
 
@@ -344,7 +354,7 @@ void summary_end(struct summary *s)
 			     w->max_syn_age_s) +
 			rate(w->n_udp_unanswered, s->timeouts.udp, w->max_udp_age_s) +
 			rate(s->n_icmp, s->timeouts.icmp, s->timeouts.icmp);
-	if (s->rate_per_s > 0)
+	if (s->rate_per_s > 0 && is_steady(s, w->max_time_wait_age_s))
 		s->residence_s = (double)s->n / s->rate_per_s;
 	summary_fini(s);
 }

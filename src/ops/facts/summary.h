@@ -45,6 +45,7 @@ struct summary_service {
 	uint8_t server_family, client_family;
 	double rate_per_s;  /* connections ended a second by Little's law, 0 unknown */
 	double residence_s; /* mean stay in the table, 0 unknown */
+	double steady_n;    /* closing entries there will be when this rate goes on, 0 unknown */
 };
 
 struct summary {

@@ -96,6 +96,9 @@ TEST(young_churn_is_not_diluted)
 	}
 	summary_end(&s);
 	OK(s.churn.rate_per_s > 85 && s.churn.rate_per_s < 101);
+	/* nothing has left the table yet: the mean stay cannot be told, the level to come can */
+	OK(s.churn.residence_s == 0);
+	OK(s.churn.steady_n > 10000 && s.churn.steady_n < 13000);
 }
 
 TEST(idle_ages_and_what_cannot_be_judged)
