@@ -104,8 +104,7 @@ static void read_uptime(struct host *h, struct facts *f)
 	f->is_uptime_known = end != text.p && f->uptime_s >= 0 && f->uptime_s < 1e12;
 }
 
-/* Whether @name stands at the start of a line of /proc/modules. */
-static bool is_loaded(struct host *h, const char *name)
+bool facts_is_loaded(struct host *h, const char *name)
 {
 	auto_fini(ct_buf) struct ct_buf text = { 0 };
 	size_t len = strlen(name);
@@ -132,11 +131,20 @@ static bool file_says(struct host *h, const char *before, const char *release, c
 	return host_read(h, path, &text) == 0 && text.p && strstr(text.p, what);
 }
 
+bool facts_is_unloaded(struct host *h, const struct facts *f, const char *name)
+{
+	char file[64];
+
+	(void)snprintf(file, sizeof(file), "/%.40s.ko", name);
+	return !facts_is_loaded(h, name) &&
+	       file_says(h, "/lib/modules/", f->release, "/modules.dep", file);
+}
+
 static void read_module(struct host *h, struct facts *f)
 {
 	struct host_stat st;
 
-	if (is_loaded(h, "nf_conntrack") || is_loaded(h, "ip_conntrack")) {
+	if (facts_is_loaded(h, "nf_conntrack") || facts_is_loaded(h, "ip_conntrack")) {
 		f->module = FACTS_MODULE_LOADED;
 		f->module_origin = "/proc/modules";
 	} else if (host_stat(h, "/sys/module/nf_conntrack", &st) == 0) {

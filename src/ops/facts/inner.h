@@ -7,6 +7,13 @@
 
 #include "ops/facts/facts.h"
 
+/* Whether @name is among the modules loaded. */
+bool facts_is_loaded(struct host *h, const char *name);
+
+/* Whether @name is a module of this kernel that is not loaded: asking for what it does would load
+ * it, and there is nothing to be told. False when that is not known. */
+bool facts_is_unloaded(struct host *h, const struct facts *f, const char *name);
+
 /* Level, counters and expectations of the namespace @h stands for, into @ns. */
 void facts_read_level(struct host *h, struct facts_netns *ns);
 

@@ -206,6 +206,15 @@ static void timeouts(const struct facts_netns *ns, struct summary_timeouts *t)
 	t->generic = knob(ns, "nf_conntrack_generic_timeout", &t->is_assumed);
 }
 
+static const char *why_no_table(struct host *h, int code, const struct ct_err *err)
+{
+	if (code == -ENOENT && !host_is_live(h))
+		return "this copy holds none";
+	if ((code == -EPERM || code == -EACCES) && !host_is_root(h))
+		return "that needs root (CAP_NET_ADMIN)";
+	return err->text[0] ? err->text : strerror(-code);
+}
+
 int facts_read_table(struct host *h, struct facts_netns *ns)
 {
 	struct table_options o = {
@@ -221,9 +230,7 @@ int facts_read_table(struct host *h, struct facts_netns *ns)
 
 	if (r < 0) {
 		(void)snprintf(ns->table_why, sizeof(ns->table_why), "%s",
-			       r == -ENOENT && !host_is_live(h) ? "this copy holds none"
-			       : err.text[0]			? err.text
-								: strerror(-r));
+			       why_no_table(h, r, &err));
 		return 0;
 	}
 	timeouts(ns, &limits);

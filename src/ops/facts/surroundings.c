@@ -72,11 +72,19 @@ void facts_read_rules(struct host *h, unsigned timeout_ms, struct facts *f)
 	static const char *const v4[] = { "iptables-save", NULL };
 	static const char *const v6[] = { "ip6tables-save", NULL };
 	static const char *const nft[] = { "nft", "list", "ruleset", NULL };
-	int r4 = scan_command(h, "iptables-save", v4, timeout_ms, RULES_IPTABLES, &f->rules);
-	int r;
+	bool has_nft = !f->is_live || !facts_is_unloaded(h, f, "nf_tables");
+	bool has_legacy = !f->is_live || !facts_is_unloaded(h, f, "ip_tables");
+	int r4, r;
 
+	/* without these modules there are no rules, and asking would load them */
+	if (!has_nft && !has_legacy) {
+		f->rules.is_known = true;
+		return;
+	}
+	r4 = scan_command(h, "iptables-save", v4, timeout_ms, RULES_IPTABLES, &f->rules);
 	(void)scan_command(h, "ip6tables-save", v6, timeout_ms, RULES_IP6TABLES, &f->rules);
-	r = scan_command(h, "nft-ruleset", nft, timeout_ms, RULES_NFT, &f->rules);
+	r = has_nft ? scan_command(h, "nft-ruleset", nft, timeout_ms, RULES_NFT, &f->rules)
+		    : -ENOENT;
 	if (!f->rules.is_known && !f->is_live)
 		scan_files(h, &f->rules);
 	if (f->rules.is_known)
