@@ -123,14 +123,14 @@ static void fill_index(struct tally *t)
 		*find(t, group_at(t, i)->key) = (uint32_t)i;
 }
 
-/* Makes room for @max groups; the index stays at most half full. */
+/* Makes room for @max groups; the index stays at most two thirds full. */
 static int make_room(struct tally *t, size_t max)
 {
 	size_t n_index = 1;
 	uint8_t *groups;
 	uint32_t *index;
 
-	while (n_index < 2 * max)
+	while (n_index <= max + max / 2)
 		n_index *= 2;
 	groups = realloc(t->groups, max * t->stride);
 	if (!groups)

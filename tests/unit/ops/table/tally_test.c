@@ -119,6 +119,20 @@ TEST(too_many_groups_keep_a_true_bound)
 	EQ_INT(tally_total(t), N);
 }
 
+TEST(one_group_is_room_enough)
+{
+	auto_free(tally) struct tally *t = begin("src", 1);
+
+	for (uint32_t src = 0; src < 100; src++) {
+		struct ct_entry e = tcp(src % 3, 1, 80);
+
+		EQ_INT(tally_add(t, &e, 0), 0);
+	}
+	EQ_INT(tally_n(t), 1);
+	EQ_INT(tally_total(t), 100);
+	OK(tally_missed(t) >= 34);
+}
+
 TEST(several_keys_make_one_group)
 {
 	auto_free(tally) struct tally *t = begin("proto,dport,netns", 0);
@@ -219,6 +233,6 @@ TEST(status_and_state_have_words)
 }
 
 TAP_MAIN(&tap_ports_are_exact_all_of_them, &tap_too_many_groups_keep_a_true_bound,
-	 &tap_several_keys_make_one_group, &tap_unknown_is_a_value_of_its_own,
-	 &tap_the_service_is_the_server_whoever_spoke_first,
+	 &tap_one_group_is_room_enough, &tap_several_keys_make_one_group,
+	 &tap_unknown_is_a_value_of_its_own, &tap_the_service_is_the_server_whoever_spoke_first,
 	 &tap_idle_time_is_the_timeout_less_what_remains, &tap_status_and_state_have_words)
