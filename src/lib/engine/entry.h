@@ -97,7 +97,8 @@ struct entry {
 		struct gre_part gre;
 	} u;
 	uint8_t zone_dir;
-	uint8_t unused[7];
+	uint8_t pending; /* enum ct_event bits that a later packet will tell: see conclude() */
+	uint8_t unused[6];
 };
 
 struct entry_tcp {

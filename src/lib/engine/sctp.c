@@ -161,6 +161,7 @@ static bool begin(const struct visit *v, uint32_t seen)
 		if (c.at[0] == CHUNK_INIT) {
 			if (packet_tag(v) != 0 || !initiate_tag(c, &t->vtag[CT_DIR_REPLY]))
 				return refuse(v, "sctp: INIT with a tag, or cut short");
+			t->init[CT_DIR_ORIG] = 1;
 		} else if (c.at[0] == CHUNK_HEARTBEAT) {
 			t->vtag[CT_DIR_ORIG] = packet_tag(v);
 		} else if (c.at[0] == CHUNK_SHUTDOWN_ACK) {
@@ -193,7 +194,7 @@ static enum tag heartbeat_tag(const struct visit *v, uint32_t seen, bool *is_ign
 	return TAG_GOOD;
 }
 
-static enum tag heartbeat_ack_tag(const struct visit *v)
+static enum tag heartbeat_ack_tag(const struct visit *v, uint32_t seen)
 {
 	struct sctp_part *t = &v->e->u.sctp;
 	ct_be32 tag = packet_tag(v);
@@ -201,7 +202,8 @@ static enum tag heartbeat_ack_tag(const struct visit *v)
 	if (t->vtag[v->dir] == 0) {
 		t->vtag[v->dir] = tag;
 	} else if (tag != t->vtag[v->dir]) {
-		if (!(t->flags & HEARTBEAT_FAILED) || t->last_dir == v->dir)
+		if ((seen & 1U << CHUNK_DATA) || !(t->flags & HEARTBEAT_FAILED) ||
+		    t->last_dir == v->dir)
 			return TAG_BAD;
 		t->flags &= (uint8_t)~HEARTBEAT_FAILED;
 		t->vtag[v->dir] = tag;
@@ -234,7 +236,7 @@ static enum tag check_tag(const struct visit *v, struct chunk_view c, uint32_t s
 	case CHUNK_HEARTBEAT:
 		return heartbeat_tag(v, seen, is_ignored);
 	case CHUNK_HEARTBEAT_ACK:
-		return heartbeat_ack_tag(v);
+		return heartbeat_ack_tag(v, seen);
 	default:
 		return TAG_GOOD;
 	}
@@ -251,8 +253,13 @@ static bool note_tag(const struct visit *v, struct chunk_view c)
 	if (!initiate_tag(c, &tag))
 		return false;
 	if (c.at[0] == CHUNK_INIT) {
-		if (tag != known)
+		/* A third INIT settles a collision of the first two; one that repeats a known tag
+		 * is stale or forged. */
+		if (tag != known) {
+			if (t->init[0] && t->init[1])
+				t->init[!v->dir] = 0;
 			t->init[v->dir] = 1;
+		}
 	} else {
 		if (!t->init[!v->dir] && known && known != tag)
 			return false;

@@ -181,8 +181,7 @@ static void resynchronise(const struct visit *v)
 	other->scale = t->last_wscale;
 	t->last_flags &= (uint8_t)~LAST_CHALLENGE_ACK;
 	other->flags = t->last_flags;
-	/* The kernel clears the whole record, whatever stood in it. */
-	t->seen[v->dir] = (struct tcp_seen){ 0 };
+	t->seen[v->dir] = (struct tcp_seen){ .flags = t->seen[v->dir].flags & SEEN_BE_LIBERAL };
 }
 
 /* Remembers a segment that is let through without being believed: should its answer show that

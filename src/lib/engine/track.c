@@ -166,7 +166,11 @@ static bool conclude(const struct visit *v, enum judgement j)
 	case JUDGE_REPEAT:
 		return false;
 	case JUDGE_INVALID:
-		if (!(v->e->status & CT_STATUS_CONFIRMED))
+		/* The kernel keeps an entry's changes with the entry: those of a packet that turns
+		 * out invalid halfway are told with the next one that is confirmed. */
+		if (v->e->status & CT_STATUS_CONFIRMED)
+			v->e->pending |= p->events;
+		else
 			forget_entry(en, v->number);
 		p->events = 0;
 		set_invalid(en, p, NULL);
@@ -255,8 +259,13 @@ void ct_engine_release(struct ct_engine *en, struct ct_packet *p)
 	if (!p->entry.number)
 		return;
 	e = entry_at(en, p->entry.number);
-	if (e->generation == p->entry.generation && !(e->status & CT_STATUS_CONFIRMED))
-		forget_entry(en, p->entry.number);
+	if (e->generation == p->entry.generation) {
+		if (e->status & CT_STATUS_CONFIRMED)
+			entry_at(en, p->entry.number)->pending |= p->events;
+		else
+			forget_entry(en, p->entry.number);
+	}
+	p->events = 0;
 	p->entry = (struct ct_handle){ 0, 0 };
 }
 
@@ -309,6 +318,8 @@ static void leave(struct ct_engine *en, struct ct_packet *p)
 	e = entry_at(en, p->entry.number);
 	if (e->generation != p->entry.generation)
 		return;
+	p->events |= e->pending;
+	e->pending = 0;
 	if (!(e->status & CT_STATUS_CONFIRMED)) {
 		if (ct_info_dir(p->info) == CT_DIR_ORIG)
 			insert(en, p, e);

@@ -62,9 +62,9 @@ static int skip_extensions(const struct ct_packet *p, uint8_t *next, uint32_t *o
 	while (proto == PROTO_HOPOPTS || proto == PROTO_ROUTING || proto == PROTO_FRAGMENT ||
 	       proto == PROTO_AH || proto == PROTO_DSTOPTS) {
 		const uint8_t *header = p->data + at;
-		uint32_t length;
+		uint32_t length, needed = proto == PROTO_FRAGMENT ? 4 : 2;
 
-		if (p->size < at + 8)
+		if (p->size < needed || at > p->size - needed)
 			return -EBADMSG;
 		length = (header[1] + 1U) * 8;
 		if (proto == PROTO_AH)
@@ -76,13 +76,13 @@ static int skip_extensions(const struct ct_packet *p, uint8_t *next, uint32_t *o
 		}
 		proto = header[0];
 		at += length;
-		if (at > p->size)
-			return -EBADMSG;
 	}
 	if (proto == PROTO_NONE)
 		return -EBADMSG;
 	*next = proto;
-	*offset = at;
+	/* A last header that claims to reach beyond the packet leaves nothing behind it, which the
+	 * kernel does not mind as long as the protocol needs nothing. */
+	*offset = at < p->size ? at : p->size;
 	return 0;
 }
 

@@ -44,6 +44,63 @@ static int receive_ipv4(struct ct_packet *p)
 	return 0;
 }
 
+/* ip6_tlvopt_unknown(): the two high bits of an unknown option say whether it may be skipped. */
+static bool is_option_fine(const uint8_t *option, uint32_t at)
+{
+	enum { ROUTER_ALERT = 5, JUMBO = 0xc2 };
+
+	switch (option[0]) {
+	case ROUTER_ALERT:
+		return option[1] == 2;
+	case JUMBO:
+		/* Long packets come from nowhere near a capture. */
+		return option[1] == 4 && (at & 3) == 2 && wire_be32(option + 2) > MAX_IPV4;
+	default:
+		return option[0] >> 6 == 0;
+	}
+}
+
+/* ip6_parse_tlv() for the hop-by-hop header, the only one that every node reads. */
+static bool are_options_fine(const uint8_t *header, uint32_t size)
+{
+	enum { MAX_PADDING = 7, MAX_OPTIONS = 8 };
+	unsigned padding = 0, count = 0;
+
+	for (uint32_t at = 2; at < size;) {
+		uint32_t n = header[at] == 0 ? 1 : at + 2 > size ? UINT32_MAX : header[at + 1] + 2U;
+
+		if (n > size - at)
+			return false;
+		if (header[at] <= 1) {
+			padding += n;
+			for (uint32_t i = 2; i < n; i++)
+				if (header[at + i] != 0)
+					return false;
+		} else {
+			if (++count > MAX_OPTIONS || !is_option_fine(header + at, 40 + at))
+				return false;
+			padding = 0;
+		}
+		if (padding > MAX_PADDING)
+			return false;
+		at += n;
+	}
+	return true;
+}
+
+/* ipv6_parse_hopopts() */
+static int receive_hop_options(struct ct_packet *p)
+{
+	uint32_t size;
+
+	if (p->size < 48)
+		return refuse(p, "ipv6: hop-by-hop header is cut short");
+	size = (p->data[41] + 1U) * 8;
+	if (p->size < 40 + size)
+		return refuse(p, "ipv6: hop-by-hop header is cut short");
+	return are_options_fine(p->data + 40, size) ? 0 : refuse(p, "ipv6: hop-by-hop option");
+}
+
 static int receive_ipv6(struct ct_packet *p)
 {
 	static const uint8_t loopback[16] = { [15] = 1 };
@@ -60,12 +117,12 @@ static int receive_ipv6(struct ct_packet *p)
 		return refuse(p, "ipv6: multicast scope that does not leave a host");
 	payload = wire_be16(p->data + 4);
 	/* Zero before hop-by-hop options announces a jumbogram. */
-	if (payload == 0 && p->data[6] == PROTO_HOPOPTS)
-		return 0;
-	if (40 + payload > p->size)
-		return refuse(p, "ipv6: packet is cut short");
-	p->size = 40 + payload;
-	return 0;
+	if (payload != 0 || p->data[6] != PROTO_HOPOPTS) {
+		if (40 + payload > p->size)
+			return refuse(p, "ipv6: packet is cut short");
+		p->size = 40 + payload;
+	}
+	return p->data[6] == PROTO_HOPOPTS ? receive_hop_options(p) : 0;
 }
 
 int ct_packet_receive(struct ct_packet *p)
