@@ -262,7 +262,7 @@ static enum way judge_reset(const struct visit *v, const struct segment *s, uint
 			    uint8_t *new_state)
 {
 	const struct tcp_part *t = entry_tcp(v->e);
-	bool is_settled = false;
+	bool is_settled = false, answers_syn, answers_ack;
 
 	/* In a closing connection the numbers may be those of another that reused the tuple. */
 	if (can_early_drop(v->e))
@@ -273,10 +273,11 @@ static enum way judge_reset(const struct visit *v, const struct segment *s, uint
 		if (is_settled)
 			return way;
 	}
-	/* It answers the SYN, or the ACK, that was let through before. */
-	if ((((v->e->status & CT_STATUS_SEEN_REPLY) && t->last_index == TCP_SYN) ||
-	     (!(v->e->status & CT_STATUS_ASSURED) && t->last_index == TCP_ACK)) &&
-	    s->ack == t->last_end)
+	/* It answers the other end's SYN, or the ACK, that was let through before. */
+	answers_syn = (v->e->status & CT_STATUS_SEEN_REPLY) && t->last_index == TCP_SYN &&
+		      t->last_dir != v->dir;
+	answers_ack = !(v->e->status & CT_STATUS_ASSURED) && t->last_index == TCP_ACK;
+	if ((answers_syn || answers_ack) && s->ack == t->last_end)
 		return WAY_COMMIT;
 	if (old_state == CT_TCP_SYN_SENT && t->last_index == TCP_ACK &&
 	    t->last_dir == CT_DIR_REPLY && s->seq == t->last_ack)
