@@ -18,7 +18,7 @@ TAP_LATE_PLAN = "ok 1 one\nok 2 two\n1..2\n"
 # name, (result, exit status, output), passed, failed, skipped, a piece of what must be told
 CASES = (
     ("single tests count", ("OK", 0, TAP_GOOD), 2, 0, 1, "skipped  unit t: two (needs root)"),
-    ("a failed single test", ("FAIL", 1, TAP_BAD), 1, 1, 0, "FAILED   unit t: one"),
+    ("a failed single test", ("FAIL", 1, TAP_BAD), 1, 1, 0, "FAILED   unit t: one\n         # why\n"),
     ("a program that ends early", ("ERROR", 139, TAP_SHORT), 1, 1, 0, "ended after 1 of 3 tests"),
     ("a plan at the end", ("OK", 0, TAP_LATE_PLAN), 2, 0, 0, ""),
     ("a bad status behind good tests", ("ERROR", 1, TAP_LATE_PLAN), 2, 1, 0, "FAILED   unit t"),
