@@ -143,6 +143,8 @@ static void full_now(const struct facts *f, const struct check *c, struct report
 
 	if (is_saved)
 		what = "each new connection pushes out others that are not yet ASSURED";
+	else if (is_known && chance > 0.995)
+		what = "all new connections are being dropped";
 	else if (is_known)
 		what = report_text(r, "%s of new connections are being dropped",
 				   judge_percent(r, chance));

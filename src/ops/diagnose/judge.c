@@ -323,7 +323,7 @@ const char *judge_raise(const struct facts *f, struct report *r, const struct fa
 {
 	uint64_t max = judge_new_max(f, ns), buckets;
 	const char *key = judge_key(r, ns->max_origin);
-	const char *where = ns->is_initial || ns->inode == 0 || f->n_netns == 1
+	const char *where = ns->is_initial || ns->inode == 0
 				    ? ""
 				    : "in the initial namespace (the limit is one for all) ";
 
