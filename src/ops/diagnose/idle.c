@@ -29,6 +29,26 @@ static const char *histogram(struct report *r, const struct summary *s)
 		(unsigned long long)(s->age[6] + s->age[7]));
 }
 
+static const char *remedy(const struct facts *f, struct report *r, const struct facts_netns *ns)
+{
+	const struct setting_value *v =
+		ns->has_settings
+			? settings_get(&ns->settings, "nf_conntrack_tcp_timeout_established")
+			: NULL;
+
+	if (!v && f->release_number && f->release_number < RELEASE(2, 6, 0))
+		return "This kernel has its timeouts compiled in: delete dead classes by hand, let "
+		       "applications use TCP keepalive, or take a newer kernel.";
+	return report_text(
+		r,
+		"    sysctl -w %s=86400\n"
+		"It acts on each entry at its next packet, so the dead ones stay until their old "
+		"timeout ends, or are deleted one class at a time (conntrack -D ...). Let "
+		"applications use TCP keepalive; with it a timeout of 2 h 15 min is safe.",
+		v ? judge_key(r, v->now_path)
+		  : "net.netfilter.nf_conntrack_tcp_timeout_established");
+}
+
 static void add(const struct facts *f, const struct check *c, struct report *r,
 		const struct facts_netns *ns)
 {
@@ -63,11 +83,7 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 	x->cause = "Clients behind NAT, deleted machines and killed programs leave without a FIN. "
 		   "Their entries stay for the timeout of ESTABLISHED, five days by default, and "
 		   "the kernel never evicts an ASSURED established entry.";
-	x->remedy =
-		"    sysctl -w net.netfilter.nf_conntrack_tcp_timeout_established=86400\n"
-		"It acts on each entry at its next packet, so the dead ones stay until their old "
-		"timeout ends, or are deleted one class at a time (conntrack -D ...). Let "
-		"applications use TCP keepalive; with it a timeout of 2 h 15 min is safe.";
+	x->remedy = remedy(f, r, ns);
 	x->danger = "A timeout below the silence of real sessions (databases, ssh, gRPC; keepalive "
 		    "starts after 7200 s) cuts them without a word; translated ones cannot be "
 		    "picked up again. The often copied value 600 does this to everybody.";

@@ -19,10 +19,11 @@ void check_readonly(const struct facts *f, const struct check *c, struct report 
 		judge_unknown(r, c, "the limit is not known");
 		return;
 	}
-	if (ns->is_initial || v->is_writable || judge_pressure(f, ns) < PRESSURE_PAST) {
+	is_fixed = is_child && (!v->is_writable || f->release_number >= RELEASE(5, 13, 0));
+	if (!is_fixed || judge_pressure(f, ns) < PRESSURE_PAST) {
 		judge_ok(r, c,
-			 v->is_writable ? "The limit can be changed here."
-					: "The limit cannot be changed here, and need not.");
+			 is_fixed ? "The limit cannot be changed from here, and need not."
+				  : "No container keeps the limit from being changed.");
 		return;
 	}
 	x = judge_add(f, r, c, SEVERITY_NOTE, ns,
