@@ -64,7 +64,7 @@ static void evidence(const struct facts *f, struct report *r, struct finding *x)
 
 static const char cause_text[] =
 	"A packet that needs a new entry finds the table full. The kernel then looks for an entry "
-	"without ASSURED in 8 buckets; when there is none the packet is dropped before any rule "
+	"without ASSURED near its place; when there is none the packet is dropped before any rule "
 	"sees it. Connections that already have an entry are not disturbed, which is why old "
 	"sessions live while new ones time out.";
 

@@ -17,37 +17,59 @@ static bool no_flags(const struct facts *f, const struct check *c, struct report
 	return false;
 }
 
+/* Entries that the collector takes under pressure. Linux 4.12, gc_worker_can_early_drop(); before,
+ * an ASSURED entry stayed whatever its state. */
+static uint64_t n_collectable(const struct facts *f, const struct summary *s)
+{
+	bool has_collector = f->release_number == 0 || f->release_number >= RELEASE(4, 12, 0);
+
+	return has_collector ? s->n_assured_closing : 0;
+}
+
+static enum severity headroom_severity(const struct facts *f, uint64_t n_firm)
+{
+	enum pressure p = judge_pressure(f, &f->netns[0]);
+
+	if (p >= PRESSURE_HIGH && n_firm * 2 > f->netns[0].summary.n_flags)
+		return SEVERITY_WARNING;
+	return p >= PRESSURE_PAST ? SEVERITY_NOTE : SEVERITY_OK;
+}
+
 void check_headroom(const struct facts *f, const struct check *c, struct report *r)
 {
-	const struct facts_netns *ns = &f->netns[0];
-	const struct summary *s = &ns->summary;
-	uint64_t n_firm;
+	const struct summary *s = &f->netns[0].summary;
+	uint64_t n_soft, n_firm;
 	struct finding *x;
 
 	if (no_flags(f, c, r))
 		return;
-	n_firm = s->n_flags - s->n_unassured - s->n_assured_closing;
+	n_soft = n_collectable(f, s);
+	n_firm = s->n_flags - s->n_unassured - n_soft;
 	x = judge_add(
-		f, r, c,
-		judge_pressure(f, ns) >= PRESSURE_HIGH && n_firm * 2 > s->n_flags ? SEVERITY_WARNING
-		: judge_pressure(f, ns) >= PRESSURE_PAST			  ? SEVERITY_NOTE
-										  : SEVERITY_OK,
-		ns,
-		"Of %llu entries %llu can be evicted at once when the table is full, %llu more "
-		"above 95%% by the collector, and %llu never.",
+		f, r, c, headroom_severity(f, n_firm), &f->netns[0],
+		"Of %llu entries %llu can be evicted at once when the table is full%s, and %llu "
+		"never.",
 		(unsigned long long)s->n_flags, (unsigned long long)s->n_unassured,
-		(unsigned long long)s->n_assured_closing, (unsigned long long)n_firm);
+		n_soft ? report_text(r, ", %llu more above 95%% by the collector",
+				     (unsigned long long)n_soft)
+		       : "",
+		(unsigned long long)n_firm);
 	finding_evidence(r, x, "not ASSURED", "the table", "%llu",
 			 (unsigned long long)s->n_unassured);
 	finding_evidence(r, x, "ASSURED, closing", "the table", "%llu",
 			 (unsigned long long)s->n_assured_closing);
 	finding_evidence(r, x, "never answered", "the table", "%llu",
 			 (unsigned long long)s->n_unreplied);
-	if (x && x->severity > SEVERITY_OK)
-		x->cause =
-			"Early drop takes entries without ASSURED from 8 buckets, whatever their "
-			"age. The collector also takes ASSURED TCP entries that are closing, but "
-			"one dropped packet makes it evict a few hundred at most, seconds later.";
+	if (!x || x->severity == SEVERITY_OK)
+		return;
+	x->cause =
+		n_soft ? "Early drop takes entries without ASSURED near the bucket of the new one, "
+			 "whatever their age. The collector also takes ASSURED TCP entries that "
+			 "are "
+			 "closing, but one dropped packet makes it evict a few hundred at most, "
+			 "seconds later."
+		       : "Early drop takes entries without ASSURED near the bucket of the new one, "
+			 "whatever their age; what is ASSURED stays until its timeout.";
 }
 
 void check_next_drop(const struct facts *f, const struct check *c, struct report *r)
@@ -109,7 +131,7 @@ void check_alarm(const struct facts *f, const struct check *c, struct report *r)
 		judge_ok(r, c, "%s of max: below every usual alarm.", judge_percent(r, fill));
 		return;
 	}
-	n_soft = ns->has_summary ? s->n_unassured + s->n_assured_closing : 0;
+	n_soft = ns->has_summary ? s->n_unassured + n_collectable(f, s) : 0;
 	x = judge_add(f, r, c, SEVERITY_OK, ns, "The percentage (%s) says little%s.",
 		      judge_percent(r, fill),
 		      ns->has_summary && s->n > 0
