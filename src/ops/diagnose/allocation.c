@@ -47,8 +47,10 @@ void check_allocation(const struct facts *f, const struct check *c, struct repor
 	finding_evidence(r, x, "count", ns->count_origin, "%llu", (unsigned long long)ns->count);
 	if (!x)
 		return;
-	x->cause = "Either memory for an entry could not be had, or the table was full at a time "
-		   "that the log no longer holds.";
+	x->cause =
+		"Either the table was full and the log does not hold it (its lines are limited to "
+		"a few in five seconds for the whole machine), or memory for an entry could not be "
+		"had.";
 	x->remedy = "Watch the counter (conntrack -S): when it grows while count is far below max, "
 		    "free memory or lower max; look for 'page allocation failure' in the log.";
 }

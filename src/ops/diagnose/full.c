@@ -155,6 +155,15 @@ static void full_now(const struct facts *f, const struct check *c, struct report
 			     (unsigned long long)ns->count, (unsigned long long)ns->max, what));
 }
 
+/* Drops that no clash explains: the table was full, or memory was out. */
+static uint64_t n_unexplained_drops(const struct facts_netns *ns)
+{
+	uint64_t n_drop = ns->stats.sum[NL_STAT_DROP];
+	uint64_t n_failed = ns->stats.sum[NL_STAT_INSERT_FAILED];
+
+	return ns->is_stats_known && n_drop > n_failed ? n_drop - n_failed : 0;
+}
+
 void check_full(const struct facts *f, const struct check *c, struct report *r)
 {
 	const struct facts_netns *ns = &f->netns[0];
@@ -180,9 +189,17 @@ void check_full(const struct facts *f, const struct check *c, struct report *r)
 	}
 	if (was_full(f, c, r))
 		return;
-	x = judge_add(f, r, c, SEVERITY_OK, ns,
-		      "%llu of %llu entries (%s); no sign that it ever was full.",
-		      (unsigned long long)ns->count, (unsigned long long)ns->max,
-		      judge_percent(r, fill));
+	if (n_unexplained_drops(ns) > 0)
+		x = judge_add(
+			f, r, c, SEVERITY_OK, ns,
+			"%llu of %llu entries (%s) now; the log does not say that it was full, "
+			"but %llu packets were dropped (see RC24).",
+			(unsigned long long)ns->count, (unsigned long long)ns->max,
+			judge_percent(r, fill), (unsigned long long)n_unexplained_drops(ns));
+	else
+		x = judge_add(f, r, c, SEVERITY_OK, ns,
+			      "%llu of %llu entries (%s); no sign that it ever was full.",
+			      (unsigned long long)ns->count, (unsigned long long)ns->max,
+			      judge_percent(r, fill));
 	evidence(f, r, x);
 }
