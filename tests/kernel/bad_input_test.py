@@ -173,7 +173,8 @@ def test_module_not_loaded():
     """the tracker is a module that is not loaded: no question by netlink, which would load it"""
     for_x86()
     hide = ("mount -t tmpfs none /proc/sys/net && mount -t tmpfs none /sys/module"
-            " && mkdir /sys/module/kernel && mount -t tmpfs none /proc/$$/net")
+            " && mkdir /sys/module/kernel && mount -t tmpfs none /proc/$$/net"
+            " && mount -t tmpfs none /proc/$$/task/$$/net")
     for verb in VERBS:
         done = k.run("unshare", "-m", "sh", "-c", f"{hide} && exec {k.CONNTUNE} {verb}",
                      check=False, preexec_fn=lambda: without_netlink(KILL))

@@ -108,10 +108,7 @@ def test_rc16_another():
             drops = k.counters(ns)["drop"]
             report = k.doctor(None)
             other = k.doctor(quiet)
-    log = k.run("dmesg")
     assert drops > 0
-    if f"table full in netns {ns.inode}" not in log:
-        k.skip("this kernel does not name the namespace in its log")
     for r in (report, other):
         f = k.finding(r, "RC16", "warning", "critical")
         text = k.json.dumps(f)
@@ -127,9 +124,9 @@ def test_log_told_apart():
             ns.call(k.insert, [dict(src="198.51.100.1", dst="192.0.2.1", sport=i, dport=443)
                                for i in range(1, 1025)])
             ns.call(k.udp_burst, "127.0.0.2", 9, 100)
+            noisy, report = k.doctor(ns), k.doctor(calm)
         if f"table full in netns {ns.inode}" not in k.run("dmesg"):
-            k.skip("this kernel does not name the namespace in its log")
-        noisy, report = k.doctor(ns), k.doctor(calm)
+            k.skip("the log does not name the namespace: an older kernel, or its rate limit")
         told = k.as_json(k.conntune("status", "--netns", calm.name, "--json"))
     assert "F2" in k.ids(noisy, "critical"), k.ids(noisy)
     assert not {"F2", "RC24"} & set(k.ids(report)), k.ids(report)
