@@ -11,11 +11,11 @@
 #include "ops/diagnose/check.h"
 #include "ops/diagnose/judge.h"
 
-enum doctor_key { KEY_ONLY = 1, KEY_LIST, KEY_SEVERITY, KEY_CHECK, KEY_NO_TABLE };
+enum doctor_key { KEY_ONLY = 1, KEY_LIST, KEY_SEVERITY, KEY_CHECK, KEY_NO_TABLE, KEY_NOTES };
 
 struct doctor_state {
 	const char *only;
-	bool is_list, is_check, is_table_unwanted;
+	bool is_list, is_check, is_table_unwanted, is_notes;
 	enum severity severity; /* 0 (OK) is "not given" */
 };
 
@@ -27,6 +27,7 @@ static const struct option_spec doctor_options[] = {
 	{ "check", 0, NULL, KEY_CHECK,
 	  "one line for Nagios and the like, exit 0 to 3; reads no table" },
 	{ "no-table", 0, NULL, KEY_NO_TABLE, "do not read the table itself" },
+	{ "notes", 'n', NULL, KEY_NOTES, "show notes whole, not in a line each" },
 	{ NULL, 0, NULL, 0, NULL },
 };
 
@@ -63,6 +64,9 @@ static int doctor_option(void *state, int key, const char *value, struct ct_err 
 		return 0;
 	case KEY_NO_TABLE:
 		s->is_table_unwanted = true;
+		return 0;
+	case KEY_NOTES:
+		s->is_notes = true;
 		return 0;
 	}
 	return -EINVAL;
@@ -267,6 +271,30 @@ static void text_finding(struct writer *w, struct report *r, const struct findin
 	writer_para(w, 0, "\n");
 }
 
+/* Notes in a line each: what hurts must not drown in what is merely worth knowing. */
+static void text_notes(struct writer *w, struct report *r)
+{
+	bool is_first = true;
+
+	for (size_t i = 0; i < report_n(r); i++) {
+		const struct finding *x = report_at(r, i);
+
+		if (x->severity != SEVERITY_NOTE)
+			continue;
+		if (is_first)
+			writer_para_styled(
+				w, WRITER_NOTE, 0,
+				"Worth knowing (--notes shows them with their evidence):");
+		is_first = false;
+		writer_para(w, 2,
+			    report_text(r, "%s %s%s%s: %s", x->id, x->name,
+					x->netns ? ", namespace " : "", x->netns ? x->netns : "",
+					x->sentence));
+	}
+	if (!is_first)
+		writer_para(w, 0, "\n");
+}
+
 /* "Fine: RC4 flood, RC5 udp." in one paragraph. */
 static void text_fine(struct writer *w, struct report *r)
 {
@@ -336,16 +364,20 @@ static void text_machine(struct writer *w, struct report *r, const struct facts 
 	writer_para(w, 0, "\n");
 }
 
-static void say_text(struct writer *w, const struct facts *f, struct report *r, const char *verdict)
+static void say_text(struct writer *w, const struct doctor_state *s, const struct facts *f,
+		     struct report *r, const char *verdict)
 {
 	enum severity worst = report_worst(r);
+	enum severity whole = s->is_notes || s->only ? SEVERITY_NOTE : SEVERITY_WARNING;
 
 	writer_para_styled(w, style_of(worst), 0,
 			   report_text(r, "%s: %s", severity_word(worst), verdict));
 	text_machine(w, r, f);
 	for (size_t i = 0; i < report_n(r); i++)
-		if (report_at(r, i)->severity >= SEVERITY_NOTE)
+		if (report_at(r, i)->severity >= whole)
 			text_finding(w, r, report_at(r, i));
+	if (whole > SEVERITY_NOTE)
+		text_notes(w, r);
 	text_fine(w, r);
 	text_not_judged(w, r, f);
 }
@@ -363,7 +395,7 @@ static int say_all(const struct doctor_state *s, const struct common_options *co
 	if (common->is_json)
 		say_json(w, f, r, verdict);
 	else
-		say_text(w, f, r, verdict);
+		say_text(w, s, f, r, verdict);
 	if (finish(w) != EXIT_DONE)
 		return EXIT_FAILED;
 	return report_worst(r) >= limit ? EXIT_FINDINGS : EXIT_DONE;
