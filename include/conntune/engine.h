@@ -88,6 +88,17 @@ struct ct_event_info {
  * functions. @e lives for the call. */
 typedef void ct_event_fn(void *user, const struct ct_event_info *info, const struct ct_entry *e);
 
+/* Readers of payloads that announce other connections; a rule gives one to a new entry. */
+enum ct_helper {
+	CT_HELPER_NONE,
+#define HELPER(constant, name, proto, max, timeout) CT_HELPER_##constant,
+#include <conntune/helper.def>
+#undef HELPER
+};
+
+/* Its name, "" for none. */
+const char *ct_helper_name(enum ct_helper h);
+
 /* Where memory comes from. Both null: the C library, in huge pages when they are to be had. */
 struct ct_memory {
 	void *(*alloc)(void *user, size_t size, size_t align); /* null when there is none */

@@ -59,6 +59,7 @@ static void run(const uint8_t *data, size_t size, enum ct_fidelity fidelity)
 		ct_packet_init(&p, data, len);
 		p.hook = how & 1 ? CT_HOOK_OUTPUT : CT_HOOK_PREROUTING;
 		p.flags = how & 2 ? CT_PACKET_CHECKSUM_OK : 0;
+		p.helper = how >> 6;
 		now += (how >> 2) * CT_NS_PER_S / 4;
 		if (!(how & 4) || ct_packet_receive(&p) == 0) {
 			ct_engine_in(en, &p, now);

@@ -45,6 +45,7 @@ PUBLIC = {
     "engine.h": "lib/engine",
     "engine_setting.def": "lib/engine",
     "engine_stat.def": "lib/engine",
+    "helper.def": "lib/engine",
     "tuple.h": "lib/ct",
     "status.def": "lib/ct",
     "tcp_state.def": "lib/ct",

@@ -27,6 +27,7 @@ enum replay_key {
 	KEY_CASE,
 	KEY_FIDELITY,
 	KEY_SEED,
+	KEY_HELPER,
 	KEY_FIX_CHECKSUMS,
 	KEY_PAD,
 };
@@ -42,6 +43,7 @@ static const struct option_spec replay_specs[] = {
 	{ "fidelity", 0, "KIND", KEY_FIDELITY,
 	  "exact: entries end on time (default); kernel: buckets and lazy expiry as there" },
 	{ "seed", 0, "N", KEY_SEED, "of what is chance in the kernel" },
+	{ "helper", 0, "NAME:PORT", KEY_HELPER, "give a helper (ftp, tftp) to flows to a port" },
 	{ "local", 0, "ADDR[/LEN],...", KEY_LOCAL, "addresses of the machine in the middle" },
 	{ "host", 0, NULL, KEY_HOST, "that machine is a host and forwards nothing" },
 	{ "case", 0, "DIR", KEY_CASE, "a recorded case: capture, settings and role" },
@@ -175,6 +177,34 @@ static int option_number(const char *name, const char *text, uint32_t *out, stru
 	return 0;
 }
 
+int replay_add_helper(struct replay_options *o, const char *text, struct ct_err *err)
+{
+	static const struct {
+		const char *name;
+		uint8_t helper, proto;
+	} known[] = {
+#define HELPER(constant, text, number, max, timeout) { text, CT_HELPER_##constant, number },
+#include <conntune/helper.def>
+#undef HELPER
+	};
+	size_t len = strcspn(text, ":");
+	uint64_t port;
+
+	if (text[len] == 0 ||
+	    ct_number_u64(text + len + 1, strlen(text + len + 1), 65535, &port) < 0)
+		return ct_err_set(err, -EINVAL, "--helper takes NAME:PORT, not '%s'", text);
+	if (o->n_helpers == REPLAY_MAX_HELPERS)
+		return ct_err_set(err, -EINVAL, "more than %d helpers", REPLAY_MAX_HELPERS);
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strlen(known[i].name) != len || memcmp(known[i].name, text, len) != 0)
+			continue;
+		o->helpers[o->n_helpers++] =
+			(struct replay_helper){ known[i].helper, known[i].proto, (uint16_t)port };
+		return 0;
+	}
+	return ct_err_set(err, -EINVAL, "there is no helper '%.*s'", (int)len, text);
+}
+
 static int option_fidelity(struct replay_options *o, const char *text, struct ct_err *err)
 {
 	bool is_kernel = strcmp(text, "kernel") == 0;
@@ -232,6 +262,8 @@ static int replay_option(void *state, int key, const char *value, struct ct_err 
 		return option_fidelity(&s->o, value, err);
 	case KEY_SEED:
 		return option_seed(&s->o, value, err);
+	case KEY_HELPER:
+		return replay_add_helper(&s->o, value, err);
 	case KEY_HOST:
 		s->o.is_host = true;
 		return 0;
@@ -295,12 +327,27 @@ static int make_packet(struct replay *r, const struct frame *f, struct ct_packet
 	return ct_packet_receive(p) < 0 ? -EBADMSG : 1;
 }
 
+/* What a rule in the raw table would have done. */
+static void set_helper(const struct replay *r, struct ct_packet *p)
+{
+	const uint8_t *l4;
+
+	if (r->o->n_helpers == 0 || ct_packet_parse(p) < 0 || p->size - p->offset < 4)
+		return;
+	l4 = p->data + p->offset;
+	for (unsigned i = 0; i < r->o->n_helpers; i++)
+		if (r->o->helpers[i].proto == p->proto &&
+		    r->o->helpers[i].port == (uint16_t)(l4[2] << 8 | l4[3]))
+			p->helper = r->o->helpers[i].helper;
+}
+
 /* A packet that the host itself sends meets the tracker at OUTPUT. Where it goes on to. */
 static enum ct_route set_way(const struct replay *r, struct ct_packet *p)
 {
 	bool is_v6 = p->data[0] >> 4 == 6;
 	uint8_t family = is_v6 ? CT_FAMILY_IPV6 : CT_FAMILY_IPV4;
 
+	set_helper(r, p);
 	if (!ct_route_is_own(&r->router, family, p->data + (is_v6 ? 8 : 12)) || !r->o->is_host)
 		return ct_route_of(&r->router, p);
 	p->hook = CT_HOOK_OUTPUT;

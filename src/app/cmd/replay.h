@@ -17,6 +17,13 @@ enum {
 	REPLAY_MAX_SKIPPED = 32,
 	REPLAY_INFOS = CT_INFO_INVALID + 1,
 	REPLAY_PATH = 4096,
+	REPLAY_MAX_HELPERS = 16,
+};
+
+/* A rule that gives a helper to new flows to a port. */
+struct replay_helper {
+	uint8_t helper, proto;
+	uint16_t port;
 };
 
 struct replay_options {
@@ -26,6 +33,8 @@ struct replay_options {
 	const char *out; /* directory, or null */
 	struct ct_route_addr local[REPLAY_MAX_LOCAL];
 	unsigned n_local;
+	struct replay_helper helpers[REPLAY_MAX_HELPERS];
+	unsigned n_helpers;
 	char capture[REPLAY_PATH];   /* the case's, or empty */
 	char numbering[REPLAY_PATH]; /* the capture whose frames are counted, or empty */
 };
@@ -35,6 +44,9 @@ int replay_read_case(struct replay_options *o, const char *dir, struct ct_err *e
 
 /* Adds ADDR or ADDR/LEN to the machine's addresses. -EINVAL with a sentence. */
 int replay_add_local(struct replay_options *o, const char *text, struct ct_err *err);
+
+/* Adds NAME:PORT to the helpers. -EINVAL with a sentence. */
+int replay_add_helper(struct replay_options *o, const char *text, struct ct_err *err);
 
 /* Reads settings in the form of sysctl.conf. -EINVAL with a sentence. */
 int replay_read_settings(struct replay_options *o, const char *path, struct ct_err *err);

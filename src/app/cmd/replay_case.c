@@ -68,6 +68,8 @@ static int read_case(struct replay_options *o, const char *dir, const json_t *ro
 	r = each_text(json_object_get(root, "local"), replay_add_local, o, err);
 	if (r == 0)
 		r = each_text(json_object_get(root, "addr"), use_addr, o, err);
+	if (r == 0)
+		r = each_text(json_object_get(root, "helpers"), replay_add_helper, o, err);
 	if (r == 0 && sysctl)
 		r = join(path, dir, sysctl, err);
 	if (r == 0 && sysctl)

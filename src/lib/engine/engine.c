@@ -2,7 +2,7 @@
  *
  * An engine's life, clock, entries as values, and their end: see include/conntune/engine.h.
  */
-#include "lib/engine/engine.h"
+#include "lib/engine/expect.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -138,7 +138,9 @@ struct ct_engine *ct_engine_new(const struct ct_engine_config *cfg, struct ct_er
 	ct_pool_init(&en->pools[CLASS_SMALL6], 6);
 	ct_pool_init(&en->pools[CLASS_TCP6], 7);
 	ct_engine_set(en, &cfg->settings);
-	if ((cfg->fidelity == CT_FIDELITY_KERNEL ? ct_chains_new(en) : ct_index_new(en)) < 0) {
+	en->expects = ct_expect_new(en);
+	if (!en->expects ||
+	    (cfg->fidelity == CT_FIDELITY_KERNEL ? ct_chains_new(en) : ct_index_new(en)) < 0) {
 		ct_engine_free(en);
 		(void)ct_err_set(err, -ENOMEM, "no memory for a connection table");
 		return NULL;
@@ -152,6 +154,7 @@ void ct_engine_free(struct ct_engine *en)
 		return;
 	ct_index_free(en);
 	ct_chains_free(en);
+	ct_expect_free(en);
 	for (unsigned i = 0; i < N_CLASSES; i++)
 		ct_pool_fini(en, &en->pools[i]);
 	ct_mem_free(en, en, sizeof(*en));
@@ -197,6 +200,7 @@ void ct_clock_set(struct ct_engine *en, ct_time now)
 void ct_engine_advance(struct ct_engine *en, ct_time now)
 {
 	ct_clock_set(en, now);
+	ct_expect_advance(en);
 }
 
 ct_time ct_engine_expiry(const struct ct_engine *en)
@@ -295,6 +299,24 @@ static void fill_proto(const struct ct_engine *en, uint32_t number, struct ct_en
 	}
 }
 
+static void fill_cold(const struct ct_engine *en, const struct entry *e, struct ct_entry *out)
+{
+	const struct cold *c = ct_cold_look(en, e);
+
+	if (!c)
+		return;
+	if (c->helper) {
+		const char *name = ct_helper_name((enum ct_helper)c->helper);
+
+		out->known |= CT_KNOWN_HELPER;
+		out->helper = (struct ct_slice){ name, (uint32_t)strlen(name) };
+	}
+	if (c->master.number) {
+		out->known |= CT_KNOWN_MASTER;
+		out->master = c->master_tuple;
+	}
+}
+
 void ct_entry_fill(const struct ct_engine *en, uint32_t number, struct ct_entry *out)
 {
 	const struct entry *e = entry_at(en, number);
@@ -323,6 +345,7 @@ void ct_entry_fill(const struct ct_engine *en, uint32_t number, struct ct_entry 
 		memcpy(out->packets, a->packets, sizeof(out->packets));
 		memcpy(out->bytes, a->bytes, sizeof(out->bytes));
 	}
+	fill_cold(en, e, out);
 	if (e->flags & ENTRY_HAS_STAMP) {
 		out->known |= CT_KNOWN_START;
 		out->start_ns = pool_chunk(en->pools, number)->stamp[number & CHUNK_MASK];
@@ -373,6 +396,11 @@ void ct_entry_kill(struct ct_engine *en, uint32_t number, enum ct_end end)
 	ct_event_tell(en, number, CT_EVENT_DESTROY, end, end_time(en, e, end));
 	if (end == CT_END_TIMEOUT)
 		en->stats.collected++;
+	if (e->cold) {
+		if (en->cold[e->cold].n_expects)
+			ct_expect_forget(en, number);
+		ct_cold_give(en, e);
+	}
 	ct_pool_give(en, number);
 	en->count--;
 }

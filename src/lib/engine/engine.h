@@ -5,7 +5,7 @@
  *     pool.c    places for entries           key.c     one key for both directions, its hash
  *     index.c   key to entry, exact          chain.c   key to entry, the kernel's buckets
  *     expiry.c  who ends next, exact         gc.c      the kernel's collector, early drop
- *     track.c   a packet's way in and out
+ *     track.c   a packet's way in and out    expect.c  flows that helpers announce
  *     tcp.c udp.c icmp.c sctp.c gre.c generic.c        the trackers
  */
 #ifndef CT_ENGINE_ENGINE_H
@@ -64,6 +64,7 @@ struct ct_engine {
 	struct pool pools[N_CLASSES];
 	struct index *index;   /* exact fidelity */
 	struct chains *chains; /* kernel fidelity */
+	struct expectations *expects;
 	struct cold *cold;
 	uint32_t n_cold, max_cold, free_cold;
 	ct_tick tcp_timeout[16]; /* by enum ct_tcp_state */

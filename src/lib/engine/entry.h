@@ -117,8 +117,8 @@ struct acct {
 /* What few entries have: expectations' children and parents. */
 struct cold {
 	struct ct_handle master;
-	struct ct_tuple master_tuple; /* as it was, when the master has ended */
-	uint32_t expect;	      /* first expectation that hangs on this entry */
+	struct ct_tuple master_tuple; /* as it was, in case the master ends */
+	uint32_t n_expects;	      /* expectations that hang on this entry */
 	uint32_t next_free;
 	uint8_t helper; /* enum ct_helper */
 	uint8_t n_ftp_seq[CT_DIR_MAX];

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "lib/engine/engine.h"
+#include "lib/engine/expect.h"
 #include "lib/packet/wire.h"
 
 enum { BURST_LEN = 32 };
@@ -102,8 +102,42 @@ static uint32_t begin_entry(struct ct_engine *en, const struct probe *pr)
 
 static void forget_entry(struct ct_engine *en, uint32_t number)
 {
+	struct entry *e = entry_at(en, number);
+
+	if (e->cold && en->cold[e->cold].n_expects)
+		ct_expect_forget(en, number);
+	ct_cold_give(en, e);
 	ct_pool_give(en, number);
 	en->count--;
+}
+
+/* The parts of init_conntrack() that few entries need: an expectation that the packet fulfils, or
+ * a helper that a rule gives. */
+static void adorn_entry(struct ct_engine *en, const struct ct_packet *p, uint32_t number)
+{
+	struct entry *e = entry_at(en, number);
+	struct cold *c;
+	struct ct_tuple t;
+	uint32_t master = 0;
+
+	ct_entry_tuple(en, number, CT_DIR_ORIG, &t);
+	master = ct_expect_take(en, &t, e->key.zone);
+	if (!master && !p->helper)
+		return;
+	c = ct_cold_of(en, number);
+	if (!c)
+		return;
+	if (!master) {
+		if (*ct_helper_name((enum ct_helper)p->helper)) {
+			c->helper = p->helper;
+			e->status |= CT_STATUS_HELPER;
+		}
+		return;
+	}
+	e->status |= CT_STATUS_EXPECTED;
+	e->mark = entry_at(en, master)->mark;
+	c->master = (struct ct_handle){ master, entry_at(en, master)->generation };
+	ct_entry_tuple(en, master, CT_DIR_ORIG, &c->master_tuple);
 }
 
 static enum ct_info info_of(const struct entry *e, enum ct_dir dir)
@@ -140,6 +174,8 @@ static bool resolve(struct ct_engine *en, struct ct_packet *p, const struct prob
 		}
 		v->e = entry_at(en, v->number);
 		v->dir = CT_DIR_ORIG;
+		if (p->helper || ct_expect_any(en))
+			adorn_entry(en, p, v->number);
 	}
 	p->info = (uint8_t)info_of(v->e, v->dir);
 	p->entry = (struct ct_handle){ v->number, v->e->generation };
@@ -318,6 +354,11 @@ static void leave(struct ct_engine *en, struct ct_packet *p)
 	e = entry_at(en, p->entry.number);
 	if (e->generation != p->entry.generation)
 		return;
+	if (e->cold && !ct_helper_run(en, p, e)) {
+		p->verdict = CT_DROP;
+		ct_engine_release(en, p);
+		return;
+	}
 	p->events |= e->pending;
 	e->pending = 0;
 	if (!(e->status & CT_STATUS_CONFIRMED)) {
