@@ -20,6 +20,7 @@
 
 #include <conntune/entry.h>
 #include <conntune/err.h>
+#include <conntune/memory.h>
 #include <conntune/packet.h>
 #include <conntune/time.h>
 
@@ -98,13 +99,6 @@ enum ct_helper {
 
 /* Its name, "" for none. */
 const char *ct_helper_name(enum ct_helper h);
-
-/* Where memory comes from. Both null: the C library, in huge pages when they are to be had. */
-struct ct_memory {
-	void *(*alloc)(void *user, size_t size, size_t align); /* null when there is none */
-	void (*free)(void *user, void *p, size_t size);
-	void *user;
-};
 
 struct ct_engine_config {
 	uint32_t max;	     /* nf_conntrack_max; 0 no limit */

@@ -24,7 +24,7 @@ SCTP_CHUNKS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 63, 192, 25
 ICMP_TYPES = [8, 8, 8, 0, 0, 13, 14, 15, 16, 17, 18, 9, 10, 30]
 ICMPV6_TYPES = [128, 128, 129, 129, 139, 140, 130, 133, 135, 143, 151, 153, 137]
 WEIGHTS = {"tcp": 60, "udp": 8, "icmp": 8, "icmp_error": 8, "sctp": 14, "gre": 2, "other": 2,
-           "extension": 2}
+           "extension": 2, "fragments": 2}
 
 
 def word(value):
@@ -191,6 +191,40 @@ class Traffic:
         if self.chance(.1):
             payload = payload[:self.below(len(payload))]
         self.emit("2001:db8:1::10", "2001:db8:2::20", proto, payload)
+
+    # ---------------------------------------------------------------- fragments
+
+    def fragment(self, src, dst, ident, data, offset, more):
+        if ":" in src:
+            return self.emit(src, dst, 44, struct.pack(
+                ">BBHI", 17, 0, offset | more, ident) + data)
+        packet = bytearray(ip(src, dst, 17, data))
+        struct.pack_into(">HH", packet, 4, ident & 0xffff, offset >> 3 | more << 13)
+        return self.packets.append(capture.fix_v4_header(bytes(packet)))
+
+    def fragments(self):
+        """A datagram in pieces: complete or not, in any order, repeated, overlapping, odd."""
+        src, dst = self.pair()
+        ident = self.below(6) if self.chance(.4) else self.below(1 << 32)
+        size = self.pick(40, 64, 200, 1000)
+        whole = ip(src, dst, 17, struct.pack(">HHHH", 5100 + self.below(4), 53, 8 + size, 0)
+                   + bytes(size))[-size - 8:]
+        step = self.pick(16, 24, 64, 256)
+        pieces = [(at, whole[at:at + step], at + step < len(whole))
+                  for at in range(0, len(whole), step)]
+        if self.chance(.4):
+            self.random.shuffle(pieces)
+        if self.chance(.3):
+            pieces.insert(self.below(len(pieces) + 1), self.pick(*pieces))
+        if self.chance(.2):
+            at, data, more = self.pick(*pieces)
+            odd = self.pick((at + 8, data, more), (max(0, at - 8), data, more), (at, data, not more),
+                            (at, data[:-3], more), (at, data[:8], 1), (65528, data, 0), (at, b"", more))
+            pieces.insert(self.below(len(pieces) + 1), odd)
+        if self.chance(.2):
+            pieces.pop(self.below(len(pieces)))
+        for at, data, more in pieces:
+            self.fragment(src, dst, ident, data, at, more)
 
     # ---------------------------------------------------------------- ICMP
 

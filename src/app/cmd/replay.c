@@ -327,6 +327,16 @@ static int make_packet(struct replay *r, const struct frame *f, struct ct_packet
 	return ct_packet_receive(p) < 0 ? -EBADMSG : 1;
 }
 
+enum { WHOLE = 1, KEPT = 2 };
+
+/* Reassembly, behind IP input. WHOLE, KEPT, or -EBADMSG when a fragment is dropped. */
+static int reassemble(struct replay *r, struct ct_packet *p)
+{
+	int kind = ct_defrag_in(r->defrag, p, r->last);
+
+	return kind == 0 ? KEPT : kind;
+}
+
 /* What a rule in the raw table would have done. */
 static void set_helper(const struct replay *r, struct ct_packet *p)
 {
@@ -389,6 +399,17 @@ static void note_time(struct replay *r, ct_time at)
 		r->last = at;
 }
 
+static void track_one(struct replay *r, struct ct_packet *p, enum ct_route route)
+{
+	ct_engine_in(r->en, p, r->last);
+	if (route == CT_ROUTE_NOWHERE)
+		ct_engine_release(r->en, p);
+	else
+		ct_engine_confirm(r->en, p, r->last);
+	r->n_unrouted += route == CT_ROUTE_NOWHERE;
+	count_packet(r, p);
+}
+
 /* One by one, because each is to be told of. */
 static void feed_traced(struct replay *r, const struct frame *f, uint8_t *room)
 {
@@ -399,20 +420,18 @@ static void feed_traced(struct replay *r, const struct frame *f, uint8_t *room)
 	if (kind == 0)
 		return;
 	note_time(r, f->at);
-	if (kind < 0) {
-		r->n_refused++;
+	if (kind > 0) {
+		route = set_way(r, &p);
+		kind = reassemble(r, &p);
+	}
+	if (kind != WHOLE) {
+		*(kind == KEPT ? &r->n_fragments : &r->n_refused) += 1;
 		ct_engine_advance(r->en, r->last);
 	} else {
-		route = set_way(r, &p);
-		ct_engine_in(r->en, &p, r->last);
-		if (route == CT_ROUTE_NOWHERE)
-			ct_engine_release(r->en, &p);
-		else
-			ct_engine_confirm(r->en, &p, r->last);
-		r->n_unrouted += route == CT_ROUTE_NOWHERE;
-		count_packet(r, &p);
+		track_one(r, &p, route);
 	}
-	replay_trace(r, &p, r->numbering ? next_number(r) : f->number, r->last, route, kind < 0);
+	replay_trace(r, &p, r->numbering ? next_number(r) : f->number, r->last, route,
+		     kind != WHOLE);
 }
 
 /* What is collected for one call of the engine: packets within one tick of its clock. */
@@ -438,22 +457,27 @@ static void feed_burst(struct replay *r, struct burst *b, const struct frame *f,
 	struct ct_packet *p = &b->packets[b->n];
 	uint8_t *own = room ? room + (size_t)b->n * PAD_SIZE : NULL;
 	int kind = make_packet(r, f, p, own);
+	enum ct_route route = CT_ROUTE_NOWHERE;
+	const uint8_t *fragment = NULL;
 
 	if (kind == 0)
 		return;
 	note_time(r, f->at);
-	if (kind < 0) {
-		r->n_refused++;
+	if (kind > 0) {
+		route = set_way(r, p);
+		fragment = p->data;
+		kind = reassemble(r, p);
+	}
+	if (kind != WHOLE) {
+		*(kind == KEPT ? &r->n_fragments : &r->n_refused) += 1;
 		return;
 	}
-	if (set_way(r, p) == CT_ROUTE_NOWHERE) {
+	/* A whole datagram stands in memory that the next one will use. */
+	if (route == CT_ROUTE_NOWHERE || p->data != fragment) {
 		struct ct_packet alone = *p;
 
 		flush(r, b);
-		ct_engine_in(r->en, &alone, r->last);
-		ct_engine_release(r->en, &alone);
-		r->n_unrouted++;
-		count_packet(r, &alone);
+		track_one(r, &alone, route);
 		return;
 	}
 	if (b->n > 0 && (r->last - r->first) / GRAIN_NS != (b->at - r->first) / GRAIN_NS) {
@@ -600,6 +624,7 @@ static int replay_run(void *state, const struct common_options *common, int argc
 	auto_free(merge) struct merge *m = NULL, *numbering = NULL;
 	char *of_case[] = { s->o.capture }, *numbered[] = { s->o.numbering };
 	struct replay r = { .o = &s->o };
+	struct ct_defrag_config fragments;
 	struct ct_err err = { "" };
 	int code;
 
@@ -619,13 +644,17 @@ static int replay_run(void *state, const struct common_options *common, int argc
 		s->o.engine.event = replay_event;
 		s->o.engine.event_user = &r;
 	}
+	ct_defrag_config_default(&fragments);
 	r.en = ct_engine_new(&s->o.engine, &err);
-	if (!r.en) {
+	r.defrag = ct_defrag_new(&fragments, &err);
+	if (r.en && r.defrag) {
+		code = replay_files(&r, common, m);
+	} else {
 		cmd_error("%s", err.text);
-		return EXIT_FAILED;
+		code = EXIT_FAILED;
 	}
-	code = replay_files(&r, common, m);
 	ct_engine_free(r.en);
+	ct_defrag_free(r.defrag);
 	return code;
 }
 

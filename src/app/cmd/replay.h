@@ -6,6 +6,7 @@
 #ifndef APP_CMD_REPLAY_H
 #define APP_CMD_REPLAY_H
 
+#include <conntune/defrag.h>
 #include <conntune/engine.h>
 #include <stdio.h>
 
@@ -62,10 +63,11 @@ struct merge;
 struct replay {
 	const struct replay_options *o;
 	struct ct_engine *en;
+	struct ct_defrag *defrag;
 	struct merge *numbering; /* borrowed; or null */
 	FILE *trace;		 /* where the packets go, or null */
 	ct_time first, last;
-	uint64_t n_packets, n_refused, n_dropped, n_unrouted;
+	uint64_t n_packets, n_refused, n_fragments, n_dropped, n_unrouted;
 	struct ct_router router;
 	uint64_t by_info[REPLAY_INFOS];
 	struct replay_skipped skipped[REPLAY_MAX_SKIPPED];

@@ -171,6 +171,7 @@ static void write_packets(const struct replay *r, struct writer *w)
 		writer_u64(w, rows[i].key, rows[i].label, r->by_info[rows[i].info]);
 	writer_u64(w, "dropped", "dropped by the tracker", r->n_dropped);
 	writer_u64(w, "unrouted", "without a way on (multicast, foreign)", r->n_unrouted);
+	writer_u64(w, "fragments", "fragments kept until their datagram was whole", r->n_fragments);
 	writer_u64(w, "refused", "refused by IP before tracking", r->n_refused);
 	writer_end(w);
 }
