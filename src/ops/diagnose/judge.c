@@ -310,6 +310,12 @@ static const char *buckets_persist(const struct facts *f, struct report *r, uint
 {
 	if (f->release_number && f->release_number < RELEASE(2, 6, 14))
 		return "";
+	/* built in, the knob is there when sysctl runs, and since 4.8 it can be written */
+	if (f->module == FACTS_MODULE_BUILTIN && f->release_number >= RELEASE(4, 8, 0))
+		return report_text(r,
+				   "\n    echo 'net.netfilter.nf_conntrack_buckets = %llu' >> "
+				   "/etc/sysctl.d/90-conntrack.conf",
+				   (unsigned long long)buckets);
 	if (f->module == FACTS_MODULE_BUILTIN)
 		return report_text(r, "\n    nf_conntrack.hashsize=%llu on the kernel command line",
 				   (unsigned long long)buckets);
@@ -319,10 +325,19 @@ static const char *buckets_persist(const struct facts *f, struct report *r, uint
 					   : ">> /etc/modprobe.conf");
 }
 
+/* "66 MiB when full", or "" where the size of an entry is not known. */
+static const char *when_full(const struct facts *f, struct report *r, uint64_t max,
+			     uint64_t buckets)
+{
+	if (entry_bytes(f) == 0)
+		return "";
+	return report_text(r, "%s when full", judge_bytes(r, max * entry_bytes(f) + buckets * 8));
+}
+
 const char *judge_raise(const struct facts *f, struct report *r, const struct facts_netns *ns)
 {
 	uint64_t max = judge_new_max(f, ns), buckets;
-	const char *key = judge_key(r, ns->max_origin);
+	const char *key = judge_key(r, ns->max_origin), *full;
 	const char *where = ns->is_initial || ns->inode == 0
 				    ? ""
 				    : "in the initial namespace (the limit is one for all) ";
@@ -331,22 +346,23 @@ const char *judge_raise(const struct facts *f, struct report *r, const struct fa
 		return "the limit cannot be raised: a table twice as large would take more than a "
 		       "quarter of this machine's memory.";
 	buckets = f->release_number && f->release_number < RELEASE(5, 15, 0) ? max / 4 : max;
+	full = when_full(f, r, max,
+			 f->is_buckets_known && buckets < f->buckets ? f->buckets : buckets);
 	if (f->is_buckets_known && buckets <= f->buckets)
 		return report_text(r,
-				   "%sraise the limit (%s when full; the %llu buckets suffice):\n"
+				   "%sraise the limit (%s%sthe %llu buckets suffice):\n"
 				   "    sysctl -w %s=%llu\n"
 				   "and make it last:\n"
 				   "%s",
-				   where, judge_bytes(r, max * entry_bytes(f) + f->buckets * 8),
-				   (unsigned long long)f->buckets, key, (unsigned long long)max,
-				   judge_persist(f, r, key, max));
+				   where, full, full[0] ? "; " : "", (unsigned long long)f->buckets,
+				   key, (unsigned long long)max, judge_persist(f, r, key, max));
 	return report_text(r,
-			   "%sraise limit and buckets together (%s when full):\n"
+			   "%sraise limit and buckets together%s%s%s:\n"
 			   "    sysctl -w %s=%llu\n"
 			   "    %s\n"
 			   "and make both last:\n"
 			   "%s%s",
-			   where, judge_bytes(r, max * entry_bytes(f) + buckets * 8), key,
+			   where, full[0] ? " (" : "", full, full[0] ? ")" : "", key,
 			   (unsigned long long)max, buckets_command(f, r, buckets),
 			   judge_persist(f, r, key, max), buckets_persist(f, r, buckets));
 }

@@ -89,6 +89,53 @@ static bool gone(const struct facts *f, const struct check *c, struct report *r,
 	return true;
 }
 
+/* Lines that name no namespace, as all before 6.16, while the one they would be about has dropped
+ * nothing: another one dropped, if one of those that we see did. */
+static bool unnamed(const struct facts *f, const struct check *c, struct report *r,
+		    const struct facts_log_source *log)
+{
+	const struct facts_netns *most = NULL;
+	struct finding *x;
+
+	if (log->log.full_unnamed.n == 0)
+		return false;
+	for (size_t i = 0; i < f->n_netns; i++) {
+		const struct facts_netns *ns = &f->netns[i];
+
+		if (facts_full_lines(f, ns, &log->log) == &log->log.full_unnamed)
+			return false;
+		if (ns->is_stats_known && ns->stats.sum[NL_STAT_DROP] > 0 &&
+		    (!most || ns->stats.sum[NL_STAT_DROP] > most->stats.sum[NL_STAT_DROP]))
+			most = ns;
+	}
+	/* at 90 % its level has said it already */
+	if (most && judge_fill(most) >= 0.9)
+		return false;
+	if (most)
+		x = judge_add(f, r, c, SEVERITY_WARNING, most,
+			      "The log says that a table was full; the namespace that dropped "
+			      "packets is %s.",
+			      most->label);
+	else
+		x = judge_add(f, r, c, SEVERITY_NOTE, NULL,
+			      "The log says that a table was full, but no namespace that we see "
+			      "dropped a packet.");
+	finding_evidence(r, x, "log: table full", log->source, "at least %s, last %s",
+			 judge_times(r, log->log.full_unnamed.n),
+			 judge_moment(f, r, log, &log->log.full_unnamed));
+	finding_evidence(r, x, "drop here", f->netns[0].stats_origin, "%llu",
+			 (unsigned long long)f->netns[0].stats.sum[NL_STAT_DROP]);
+	if (most) {
+		finding_evidence(r, x, "drop there", most->stats_origin, "%llu",
+				 (unsigned long long)most->stats.sum[NL_STAT_DROP]);
+		add_remedy(f, r, x, most);
+	} else if (x) {
+		x->cause = "The line names no namespace. It is about one that ended, about a "
+			   "program that inserted entries, or, in a file, about an earlier boot.";
+	}
+	return true;
+}
+
 static bool full_now(const struct facts *f, const struct check *c, struct report *r,
 		     const struct facts_netns *ns)
 {
@@ -131,6 +178,8 @@ void check_other_namespace(const struct facts *f, const struct check *c, struct 
 	}
 	for (unsigned i = 0; log && i < log->log.n_netns; i++)
 		is_said |= logged(f, c, r, &log->log.netns[i], log);
+	if (log)
+		is_said |= unnamed(f, c, r, log);
 	if (log)
 		is_said |= gone(f, c, r, log);
 	if (is_said)

@@ -39,7 +39,7 @@ const struct kernel_log_event *facts_full_lines(const struct facts *f, const str
 	for (unsigned i = 0; ns->inode && i < log->n_netns; i++)
 		if (log->netns[i].inode == ns->inode)
 			return never_dropped ? NULL : &log->netns[i].full;
-	if (log->full_unnamed.n == 0)
+	if (log->full_unnamed.n == 0 || never_dropped)
 		return NULL;
 	return ns->is_initial || ns->inode == 0 || f->n_netns == 1 ? &log->full_unnamed : NULL;
 }
@@ -171,7 +171,12 @@ static void read_machine(struct host *h, struct facts *f)
 	f->is_mem_known = host_mem_bytes(h, &f->mem_bytes) == 0;
 	if (host_n_cpus(h, &f->n_cpus) < 0)
 		f->n_cpus = 0;
-	(void)size_machine_of(h, &f->machine);
+	if (size_machine_of(h, &f->machine) < 0) {
+		unsigned bits = 64;
+
+		(void)host_word_bits(h, &bits);
+		size_machine_like(&f->machine, 0, bits, f->release_number);
+	}
 	read_uptime(h, f);
 	read_module(h, f);
 }
@@ -253,10 +258,11 @@ static bool is_worth_reading(const struct facts_netns *ns, size_t i, const struc
 }
 
 /* Looks closely at one namespace: knobs, and its table when asked. */
-static int look_closely(struct host *h, const struct facts_options *o, struct facts_netns *ns,
-			struct ct_err *err)
+static int look_closely(struct host *h, const struct facts_options *o, bool is_first,
+			struct facts_netns *ns, struct ct_err *err)
 {
-	int r = facts_read_settings(h, o->want_boot, ns, err);
+	/* of the others, knobs only tell how to read their tables */
+	int r = is_first || o->want_table ? facts_read_settings(h, o->want_boot, ns, err) : 0;
 
 	if (r < 0 || !o->want_table)
 		return r;
@@ -348,7 +354,7 @@ static int read_closely(struct host *h, const struct netns_list *list,
 		inside = enter(h, list, ns, &made);
 		if (!inside)
 			continue;
-		r = look_closely(inside, o, ns, err);
+		r = look_closely(inside, o, i == 0, ns, err);
 		if (r == 0 && i == 0 && o->want_rules)
 			facts_read_rules(inside, o->rules_timeout_ms ? o->rules_timeout_ms : 5000,
 					 f);
@@ -405,6 +411,8 @@ int facts_collect(struct host *h, const struct facts_options *o, struct facts **
 	}
 	size_entry_of(h, &f->machine, f->netns[0].has_settings ? &f->netns[0].settings : NULL,
 		      &f->entry);
+	if (!f->entry.is_measured && f->release_number == 0)
+		f->entry = (struct size_entry){ 0 };
 	facts_read_logs(h, o->want_logs, f);
 	if (o->want_boot)
 		facts_read_others(h, f);

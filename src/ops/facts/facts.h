@@ -160,8 +160,8 @@ const struct facts_log_source *facts_best_log(const struct facts *f);
 
 /* The "table full" lines of @log that speak of @ns: those that name its inode, or for the initial
  * namespace those that name none. Null when there are none. The kernel gives the inode of a
- * namespace that ended to a later one, so lines about a namespace that never dropped a packet are
- * not its own. */
+ * namespace that ended to a later one, and before 6.16 names none at all, so lines about a
+ * namespace that never dropped a packet are not its own. */
 const struct kernel_log_event *facts_full_lines(const struct facts *f, const struct facts_netns *ns,
 						const struct kernel_log *log);
 

@@ -85,6 +85,20 @@ static bool kmsg_stamp(const char *at, const char *end, struct stamp *out)
 	return true;
 }
 
+/* "[  123.456789] " behind the "kernel: " of a syslog file: the calendar stays the stamp's text,
+ * but the moment since boot is known too. */
+static void kernel_uptime(const char *at, const char *end, struct stamp *s)
+{
+	const char *p = find(at, end, " kernel: [");
+	const char *stop;
+
+	if (!p)
+		return;
+	p += strlen(" kernel: [");
+	stop = memchr(p, ']', (size_t)(end - p));
+	s->is_uptime = stop && uptime(p, stop, &s->uptime_s);
+}
+
 /* The stamp in front of a line, in any of the forms named in the header. */
 static struct stamp find_stamp(const char *at, const char *end)
 {
@@ -108,11 +122,14 @@ static struct stamp find_stamp(const char *at, const char *end)
 	if (end - at >= 15 && isalpha((unsigned char)at[0]) && at[3] == ' ' && at[9] == ':' &&
 	    at[12] == ':') {
 		s.len = 15;
+		kernel_uptime(at, end, &s);
 		return s;
 	}
 	p = memchr(at, ' ', (size_t)(end - at));
-	if (p && p - at >= 19 && at[4] == '-' && at[10] == 'T')
+	if (p && p - at >= 19 && at[4] == '-' && at[10] == 'T') {
 		s.len = (size_t)(p - at);
+		kernel_uptime(p, end, &s);
+	}
 	return s;
 }
 
@@ -262,6 +279,37 @@ static bool take_boot_miss(struct kernel_log *log, const char *line, const char 
 	return true;
 }
 
+void kernel_log_forget(struct kernel_log *log)
+{
+	*log = (struct kernel_log){
+		.n_lines = log->n_lines,
+		.n_boots = log->n_boots,
+		.is_uptime_known = log->is_uptime_known,
+		.uptime_s = log->uptime_s,
+	};
+}
+
+/* A boot begins with the kernel's name (start_kernel() prints linux_banner first), and the clock
+ * of its lines begins at 0. Writers of files may put lines a little out of order. */
+static void take_boot(struct kernel_log *log, const char *line, const char *end,
+		      const struct stamp *s)
+{
+	static const double out_of_order_s = 30;
+	const char *p = find(line, end, "Linux version ");
+	bool is_first = p && is_kernel_prefix(line, p);
+	bool is_back = s->is_uptime && log->is_uptime_known &&
+		       s->uptime_s < log->uptime_s - out_of_order_s;
+
+	if (is_first || is_back) {
+		kernel_log_forget(log);
+		log->n_boots++;
+		log->is_uptime_known = false;
+	}
+	if (s->is_uptime && (!log->is_uptime_known || s->uptime_s > log->uptime_s))
+		log->uptime_s = s->uptime_s;
+	log->is_uptime_known |= s->is_uptime;
+}
+
 void kernel_log_line(struct kernel_log *log, const char *line, size_t len)
 {
 	const char *end = line + len, *p;
@@ -273,6 +321,7 @@ void kernel_log_line(struct kernel_log *log, const char *line, size_t len)
 		return;
 	log->n_lines++;
 	s = find_stamp(line, end);
+	take_boot(log, line, end, &s);
 	if (take_suppressed(log, line, end) || take_syn_flood(log, line, end, &s) ||
 	    take_boot_miss(log, line, end, &s))
 		return;

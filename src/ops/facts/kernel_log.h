@@ -3,7 +3,8 @@
  * What the kernel's log says about connection tracking: lines in, counts and moments out.
  *
  * Understands dmesg, /dev/kmsg records, syslog files and the journal's short forms. The kernel
- * limits the rate of its messages, so every count is a lower bound.
+ * limits the rate of its messages, so every count is a lower bound. Files go on across boots: only
+ * what was said since the last one counts, since counters and limits begin anew with it.
  */
 #ifndef OPS_FACTS_KERNEL_LOG_H
 #define OPS_FACTS_KERNEL_LOG_H
@@ -43,7 +44,14 @@ struct kernel_log {
 	bool is_version_known; /* "nf_conntrack version 0.5.0 (65536 buckets, 262144 max)" */
 	uint64_t version_buckets, version_max;
 	char boot_miss_text[160]; /* the last such message */
+	bool is_uptime_known;	  /* some line told seconds since boot; the last of them: */
+	double uptime_s;
+	unsigned
+		n_boots; /* boots that began in this log; what stood before the last is forgotten */
 };
+
+/* Forgets all lines: they are of an earlier boot. */
+void kernel_log_forget(struct kernel_log *log);
 
 /* Takes one line, with or without newline. */
 void kernel_log_line(struct kernel_log *log, const char *line, size_t len);

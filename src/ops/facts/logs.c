@@ -86,6 +86,16 @@ static void read_file(struct host *h, const char *path, struct facts *f)
 	read_lines(fd, &s->log);
 }
 
+/* A file that ends before this boot, such as the one a syslog daemon that no longer runs left.
+ * The ring is always of this boot, even where a container is told another uptime. */
+static bool is_of_earlier_boot(const struct facts *f, const struct facts_log_source *s)
+{
+	static const double slack_s = 60;
+
+	return s->source[0] == '/' && f->is_uptime_known && s->log.is_uptime_known &&
+	       s->log.uptime_s > f->uptime_s + slack_s;
+}
+
 void facts_read_logs(struct host *h, bool want_files, struct facts *f)
 {
 	static const char *const dmesg[] = { "dmesg", NULL };
@@ -102,6 +112,8 @@ void facts_read_logs(struct host *h, bool want_files, struct facts *f)
 	}
 	f->best_log = f->n_logs;
 	for (unsigned i = 0; i < f->n_logs; i++) {
+		if (is_of_earlier_boot(f, &f->log[i]))
+			kernel_log_forget(&f->log[i].log);
 		if (f->log[i].error == 0 && (f->best_log == f->n_logs ||
 					     f->log[i].log.full.n > f->log[f->best_log].log.full.n))
 			f->best_log = i;

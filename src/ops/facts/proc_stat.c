@@ -11,8 +11,10 @@
 
 #include "lib/base/number.h"
 
-#define MAX_COLUMNS 32
-#define NO_STAT	    (-1)
+#define MAX_COLUMNS   32
+#define NO_STAT	      (-1)
+/* No counter of nl_stats: netlink tells those of expectations apart. */
+#define EXPECT_CREATE (-2)
 
 static const struct {
 	const char *name;
@@ -80,7 +82,8 @@ static unsigned read_heading(const char *at, const char *end, int stat[MAX_COLUM
 	unsigned n = 0;
 
 	for (; n < MAX_COLUMNS && next_word(&at, end, &word, &len); n++) {
-		stat[n] = NO_STAT;
+		stat[n] = len == 13 && memcmp(word, "expect_create", 13) == 0 ? EXPECT_CREATE
+									      : NO_STAT;
 		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 			if (len == strlen(names[i].name) && memcmp(word, names[i].name, len) == 0)
 				stat[n] = (int)names[i].stat;
@@ -116,6 +119,9 @@ static int take_line(struct stats *s, const char *at, const char *end, unsigned 
 		if (i == 0) {
 			s->entries = v;
 			s->is_entries_known = true;
+		} else if (stat[i] == EXPECT_CREATE) {
+			s->expect_create += v;
+			s->is_expect_create_known = true;
 		} else if (stat[i] != NO_STAT) {
 			cpu.known |= 1u << stat[i];
 			cpu.value[stat[i]] = v;

@@ -22,6 +22,8 @@ struct stats {
 	unsigned n_cpus;
 	uint64_t entries; /* the count as this file has it */
 	bool is_entries_known;
+	uint64_t expect_create; /* expectations ever registered */
+	bool is_expect_create_known;
 };
 void stats_fini(struct stats *s);
 

@@ -126,7 +126,52 @@ TEST(expectations_floods_and_boot)
 	EQ_INT(log.boot_miss.n, 1);
 }
 
+TEST(an_earlier_boot_is_forgotten)
+{
+	struct kernel_log log = { 0 };
+
+	line(&log,
+	     "Nov 10 03:12:10 a kernel: [812345.1] nf_conntrack: table full, dropping packet");
+	line(&log, "Nov 10 03:12:11 a kernel: [812346.1] nf_conntrack: expectation table full");
+	EQ_INT(log.full.n, 1);
+	OK(log.full.is_uptime && log.full.last_s > 812345);
+	EQ_STR(log.full.last, "Nov 10 03:12:10");
+	line(&log, "Nov 12 09:00:01 a kernel: [    0.000000] Linux version 6.1.0-18-amd64 (d@d)");
+	EQ_INT(log.full.n, 0);
+	EQ_INT(log.full_unnamed.n, 0);
+	EQ_INT(log.expect_full.n, 0);
+	EQ_INT(log.n_boots, 1);
+	line(&log, "Nov 12 09:00:09 a kernel: [    8.500000] nf_conntrack: table full, dropping p");
+	EQ_INT(log.full.n, 1);
+	OK(log.full.last_s == 8.5);
+}
+
+/* A file that lost the first lines of the boot: its clock goes back. */
+TEST(a_clock_that_goes_back_is_a_boot)
+{
+	struct kernel_log log = { 0 };
+
+	line(&log, "2026-11-10T03:12:10.1+00:00 a kernel: [812345.1] nf_conntrack: table full, d");
+	line(&log, "2026-11-10T03:12:10.2+00:00 a kernel: [812340.0] a line out of order");
+	EQ_INT(log.full.n, 1);
+	line(&log, "2026-11-12T09:00:10.1+00:00 a kernel: [   12.0] something");
+	EQ_INT(log.full.n, 0);
+	EQ_INT(log.n_lines, 3);
+}
+
+/* "Linux version" in somebody's words, and lines of programs, begin no boot. */
+TEST(words_about_a_version_are_no_boot)
+{
+	struct kernel_log log = { 0 };
+
+	line(&log, "Nov 10 03:12:10 a kernel: nf_conntrack: table full, dropping packet");
+	line(&log, "Nov 10 03:12:11 a agent[12]: running on Linux version 6.1.0");
+	EQ_INT(log.full.n, 1);
+	EQ_INT(log.n_boots, 0);
+}
+
 TAP_MAIN(&tap_every_spelling_of_full, &tap_what_only_quotes_it_does_not_count,
 	 &tap_moments_first_and_last, &tap_kmsg_time_is_microseconds,
 	 &tap_namespaces_are_told_apart, &tap_many_namespaces_stay_bounded,
-	 &tap_expectations_floods_and_boot)
+	 &tap_expectations_floods_and_boot, &tap_an_earlier_boot_is_forgotten,
+	 &tap_a_clock_that_goes_back_is_a_boot, &tap_words_about_a_version_are_no_boot)
