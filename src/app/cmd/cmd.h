@@ -37,6 +37,7 @@ struct common_options {
 	const char *netns; /* --netns all|NAME|PID|net:[INODE], or null */
 	bool is_json;	   /* --json */
 	bool is_quiet;	   /* --quiet: no talk on stderr */
+	bool is_debug;	   /* --debug: what was tried, and why it was not taken */
 	int colour;	   /* --color auto|always|never: -1, 1, 0 */
 };
 

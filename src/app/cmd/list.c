@@ -14,6 +14,7 @@
 #include "app/cmd/entry_timeouts.h"
 #include "app/cmd/list_forms.h"
 #include "app/cmd/list_labels.h"
+#include "app/cmd/via.h"
 #include "lib/base/number.h"
 #include "lib/ct/slice.h"
 #include "ops/table/filter.h"
@@ -22,7 +23,14 @@
 #define OUT_SIZE (2 * LIST_MAX_ITEM)
 
 /* Keys of conditions are their number and one. */
-enum list_key { LIST_FORM = CT_MATCH_FIELDS + 1, LIST_SHOW, LIST_FROM, LIST_LIMIT, LIST_COUNT };
+enum list_key {
+	LIST_FORM = CT_MATCH_FIELDS + 1,
+	LIST_SHOW,
+	LIST_FROM,
+	LIST_LIMIT,
+	LIST_COUNT,
+	LIST_VIA
+};
 
 static const struct option_spec list_options[] = {
 #define MATCH(name, option, value, help) { option, 0, value, CT_MATCH_##name + 1, help },
@@ -34,6 +42,7 @@ static const struct option_spec list_options[] = {
 	{ "from", 0, "FILE", LIST_FROM, "read a listing or a recorded dump instead; - is stdin" },
 	{ "limit", 'n', "N", LIST_LIMIT, "stop after N entries" },
 	{ "count", 'c', NULL, LIST_COUNT, "only say how many there are" },
+	{ "via", 0, VIA_VALUE, LIST_VIA, VIA_HELP },
 	{ NULL, 0, NULL, 0, NULL },
 };
 
@@ -43,6 +52,7 @@ struct list_state {
 	unsigned flags; /* enum ct_format_flag */
 	const char *from;
 	uint64_t limit;
+	enum table_via via;
 	bool is_form_set, is_limit_set, is_count;
 };
 
@@ -113,6 +123,8 @@ static int list_option(void *user, int key, const char *value, struct ct_err *er
 	case LIST_COUNT:
 		s->is_count = true;
 		return 0;
+	case LIST_VIA:
+		return via_parse(value, &s->via, err);
 	}
 	return -EINVAL;
 }
@@ -252,7 +264,7 @@ static bool needs_proc(const struct list_run *run)
 	struct ct_entry gre = { .tuple = { { .proto = 47 }, { .proto = 47 } } };
 	struct ct_match only_proto = { .fields = m->fields & 1u << CT_MATCH_PROTO };
 
-	if (run->form != LIST_PROC || run->state->is_count)
+	if (run->form != LIST_PROC || run->state->is_count || run->state->via != TABLE_VIA_AUTO)
 		return false;
 	if ((m->status_on | m->status_off) & ~in_lines)
 		return false;
@@ -284,7 +296,9 @@ static int visit(void *user, struct host *h, const struct netns *ns)
 {
 	struct list_run *run = user;
 	struct nl_filter filter;
-	struct table_options o = { .want = want_of(run), .allow_proc = true };
+	struct table_options o = { .want = want_of(run),
+				   .allow_proc = true,
+				   .via = run->state->via };
 	struct ct_err err = { "" };
 	struct table *t;
 	char name[64] = "";
@@ -299,7 +313,7 @@ static int visit(void *user, struct host *h, const struct netns *ns)
 		o.filter = &filter;
 	r = needs_proc(run) ? table_open_proc(h, &t, NULL) : -ENOENT;
 	if (r < 0)
-		r = table_open(h, &o, &t, &err);
+		r = via_open(run->common, h, &o, &t, &err);
 	if (r < 0) {
 		note_cut(run, ns ? name : NULL, err.text);
 		return EXIT_FAILED;

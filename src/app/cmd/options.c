@@ -15,7 +15,8 @@ enum common_key {
 	COMMON_JSON = -3,
 	COMMON_QUIET = -4,
 	COMMON_COLOUR = -5,
-	COMMON_HELP = -6
+	COMMON_HELP = -6,
+	COMMON_DEBUG = -7
 };
 
 static const struct option_spec common_specs[] = {
@@ -25,6 +26,7 @@ static const struct option_spec common_specs[] = {
 	  "network namespace: all, a name, a process id, or net:[INODE]" },
 	{ "json", 0, NULL, COMMON_JSON, "machine-readable output" },
 	{ "quiet", 'q', NULL, COMMON_QUIET, "no remarks on standard error" },
+	{ "debug", 0, NULL, COMMON_DEBUG, "say on standard error what was tried" },
 	{ "color", 0, "auto|always|never", COMMON_COLOUR, "colours on standard output" },
 	{ "help", 'h', NULL, COMMON_HELP, "this text" },
 	{ NULL, 0, NULL, 0, NULL },
@@ -60,6 +62,9 @@ static int common_option(struct common_options *common, int key, const char *val
 		return 0;
 	case COMMON_QUIET:
 		common->is_quiet = true;
+		return 0;
+	case COMMON_DEBUG:
+		common->is_debug = true;
 		return 0;
 	case COMMON_COLOUR:
 		return set_colour(common, value, err);

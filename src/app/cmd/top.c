@@ -13,6 +13,7 @@
 
 #include "app/cmd/cmd.h"
 #include "app/cmd/entry_timeouts.h"
+#include "app/cmd/via.h"
 #include "lib/base/number.h"
 #include "lib/ct/entry_match.h"
 #include "ops/host/netns.h"
@@ -24,7 +25,7 @@
 #define MAX_NETNS     65536
 
 /* Keys of conditions are their number and one. */
-enum top_key { TOP_BY = CT_MATCH_FIELDS + 1, TOP_LIMIT, TOP_FROM, TOP_PARALLEL };
+enum top_key { TOP_BY = CT_MATCH_FIELDS + 1, TOP_LIMIT, TOP_FROM, TOP_PARALLEL, TOP_VIA };
 
 static const struct option_spec top_options[] = {
 	{ "by", 'b', "KEY[,KEY...]", TOP_BY,
@@ -33,7 +34,8 @@ static const struct option_spec top_options[] = {
 	{ "limit", 'n', "N", TOP_LIMIT, "show the N largest groups (default 20, 0 for all)" },
 	{ "from", 0, "FILE", TOP_FROM, "read a listing or a recorded dump instead; - is stdin" },
 	{ "parallel", 0, NULL, TOP_PARALLEL,
-	  "two dumps side by side: sooner done on two processors, more work in all" },
+	  "read with several processors: sooner done; by netlink two dumps, more work in all" },
+	{ "via", 0, VIA_VALUE, TOP_VIA, VIA_HELP },
 #define MATCH(name, option, value, help) { option, 0, value, CT_MATCH_##name + 1, help },
 #include "lib/ct/entry_match.def"
 #undef MATCH
@@ -45,6 +47,7 @@ struct top_state {
 	struct tally_options by;
 	uint64_t limit;
 	const char *from;
+	enum table_via via;
 	bool is_limit_set, is_parallel;
 };
 
@@ -104,6 +107,8 @@ static int top_option(void *user, int key, const char *value, struct ct_err *err
 	case TOP_PARALLEL:
 		s->is_parallel = true;
 		return 0;
+	case TOP_VIA:
+		return via_parse(value, &s->via, err);
 	}
 	return -EINVAL;
 }
@@ -177,7 +182,8 @@ static int visit(void *user, struct host *h, const struct netns *ns)
 	struct top_run *run = user;
 	struct table_options o = { .want = want_of(run->state),
 				   .allow_proc = true,
-				   .is_parallel = run->state->is_parallel };
+				   .is_parallel = run->state->is_parallel,
+				   .via = run->state->via };
 	struct nl_filter filter;
 	struct ct_err err = { "" };
 	struct table *t;
@@ -190,7 +196,7 @@ static int visit(void *user, struct host *h, const struct netns *ns)
 		entry_timeouts_read(h, &run->timeouts);
 	if (table_filter_of(&run->state->match, &filter))
 		o.filter = &filter;
-	r = table_open(h, &o, &t, &err);
+	r = via_open(run->common, h, &o, &t, &err);
 	if (r < 0) {
 		cmd_error("%s%s%s", name, name[0] ? ": " : "", err.text);
 		return EXIT_FAILED;
@@ -359,6 +365,8 @@ static const char *source_text(enum table_source source)
 		return "proc";
 	case TABLE_LISTING:
 		return "listing";
+	case TABLE_IN_PLACE:
+		return "bpf";
 	}
 	return "unknown";
 }
@@ -378,6 +386,8 @@ static void write_parts(struct writer *w, const struct top_run *run)
 			writer_str(w, "netns", NULL, p->name);
 		writer_str(w, "source", NULL, source_text(p->info.source));
 		writer_u64(w, "entries", NULL, p->info.n_entries);
+		if (p->info.source == TABLE_IN_PLACE)
+			writer_u64(w, "expired", NULL, p->info.n_expired);
 		writer_bool(w, "whole", NULL, p->info.is_whole);
 		if (!p->info.is_whole)
 			writer_str(w, "why_not", NULL, p->info.why_not);

@@ -47,6 +47,21 @@ static int own_inode(struct host *h, uint64_t *out)
 	return r < 0 ? netns_inode_of(h, "/proc/1/ns/net", out) : r;
 }
 
+int host_netns_inode(struct host *h, uint64_t *out)
+{
+	struct stat st;
+
+	if (h->netns_fd < 0) {
+		if (h->netns_inode)
+			*out = h->netns_inode;
+		return h->netns_inode ? 0 : own_inode(h, out);
+	}
+	if (fstat(h->netns_fd, &st) < 0)
+		return -errno;
+	*out = st.st_ino;
+	return 0;
+}
+
 static bool has_file(struct host *h, const char *path)
 {
 	struct host_stat st;

@@ -44,6 +44,9 @@ void netns_list_fini(struct netns_list *list);
  * The index into @list, or -ENOENT with a sentence. */
 int netns_find(struct host *h, const struct netns_list *list, const char *what, struct ct_err *err);
 
+/* The inode of the namespace that @h stands for. -ENOENT when a copy does not tell. */
+int host_netns_inode(struct host *h, uint64_t *out);
+
 /* The same machine seen from within @ns. Owned by the caller; @h must outlive it.
  * -EPERM when we may not enter, -ENOENT when it went away. */
 int host_in_netns(struct host *h, const struct netns *ns, struct host **out, struct ct_err *err);

@@ -39,7 +39,7 @@ void datagram_end(struct datagram_reader *r)
 
 /* The age, as /proc and conntrack(8) tell it: until the entry's end, or else until now.
  * Linux 6.18, ct_show_delta_time(). */
-static void set_delta(const struct datagram_reader *r, struct ct_entry *e)
+void datagram_set_delta(struct host *h, struct ct_entry *e)
 {
 	ct_time until;
 
@@ -47,7 +47,7 @@ static void set_delta(const struct datagram_reader *r, struct ct_entry *e)
 		return;
 	if (e->known & CT_KNOWN_STOP)
 		until = e->stop_ns;
-	else if (!r->host || host_now(r->host, &until) < 0)
+	else if (!h || host_now(h, &until) < 0)
 		return;
 	e->delta_s = until > e->start_ns ? (uint64_t)(until - e->start_ns) / CT_NS_PER_S : 0;
 	e->known |= CT_KNOWN_DELTA;
@@ -78,7 +78,7 @@ bool datagram_read(struct datagram_reader *r, uint16_t type, const void *payload
 		return false;
 	}
 	if (r->want & CT_KNOWN_DELTA)
-		set_delta(r, out);
+		datagram_set_delta(r->host, out);
 	return true;
 }
 

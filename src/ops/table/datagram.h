@@ -22,6 +22,9 @@ struct datagram_reader {
 /* Begins to read for @want (0 means all); @h may be null. */
 void datagram_begin(struct datagram_reader *r, struct host *h, uint32_t want);
 
+/* Sets the age of @e where its beginning is known; @h tells the time and may be null. */
+void datagram_set_delta(struct host *h, struct ct_entry *e);
+
 /* Says that the dump has ended. */
 void datagram_end(struct datagram_reader *r);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The kernel's table: by netlink, from the recording of a dump, or else from its text in /proc.
+ * The kernel's table: in place (inplace.c), by netlink, from the recording of a dump, or else from
+ * its text in /proc.
  *
  * Answers to Linux 6.18, ctnetlink_dump_table(). The kernel may refuse a filter it does not know;
  * then everything is asked for, since a filter is only a help.
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "ops/table/datagram.h"
+#include "ops/table/inplace.h"
 #include "ops/table/parallel.h"
 
 struct kernel_table {
@@ -136,12 +138,63 @@ int table_open_proc(struct host *h, struct table **out, struct ct_err *err)
 	return ct_err_set(err, first, "%s: %s", paths[0], strerror(-first));
 }
 
+/* What only netlink tells. */
+static const char *missing_in_place(struct host *h, uint32_t want)
+{
+	struct host_stat st;
+
+	if (want & CT_KNOWN_ID)
+		return "the kernel makes up the ids of entries for netlink only";
+	if ((want & CT_KNOWN_SECCTX) && (host_stat(h, "/sys/fs/selinux/enforce", &st) == 0 ||
+					 host_stat(h, "/sys/fs/smackfs/load2", &st) == 0))
+		return "the names of security contexts are told by netlink only";
+	return NULL;
+}
+
+/* Whether reading in place is to be tried; else why not. Who asks for it by name gets it, and what
+ * it cannot tell stays unknown. */
+static bool is_for_in_place(struct host *h, const struct table_options *o, struct ct_err *why_not)
+{
+	const char *missing;
+	int64_t count;
+
+	if (o->via == TABLE_VIA_BPF)
+		return true;
+	if (o->via == TABLE_VIA_NETLINK || !host_is_live(h)) {
+		(void)ct_err_set(why_not, 0, "%s", "it was not asked for");
+		return false;
+	}
+	if (host_read_i64(h, "/proc/sys/net/netfilter/nf_conntrack_count", &count) < 0 ||
+	    count < TABLE_LARGE) {
+		(void)ct_err_set(why_not, 0, "with fewer than %d entries netlink is as fast",
+				 TABLE_LARGE);
+		return false;
+	}
+	missing = missing_in_place(h, o->want ? o->want : CT_KNOWN_ALL);
+	if (missing)
+		(void)ct_err_set(why_not, 0, "%s", missing);
+	return !missing;
+}
+
+static bool open_in_place(struct host *h, const struct table_options *o, struct table **out)
+{
+	struct ct_err why_not = { "" };
+	bool is_open = is_for_in_place(h, o, &why_not) && inplace_open(h, o, out, &why_not) == 0;
+
+	if (o->why_not)
+		*o->why_not = is_open ? (struct ct_err){ "" } : why_not;
+	return is_open;
+}
+
 int table_open(struct host *h, const struct table_options *options, struct table **out,
 	       struct ct_err *err)
 {
 	struct ct_err by_netlink = { "" }, by_text = { "" };
-	int r = open_netlink(h, options, out, &by_netlink), text;
+	int r, text;
 
+	if (open_in_place(h, options, out))
+		return 0;
+	r = open_netlink(h, options, out, &by_netlink);
 	if (r == 0)
 		return 0;
 	text = options->allow_proc ? table_open_proc(h, out, &by_text) : r;

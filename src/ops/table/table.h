@@ -14,20 +14,32 @@
 struct table;
 
 enum table_source {
-	TABLE_NETLINK, /* the running kernel by ctnetlink */
-	TABLE_RECORD,  /* a recorded dump */
-	TABLE_PROC,    /* /proc/net/nf_conntrack of a machine, or its ip_conntrack */
-	TABLE_LISTING, /* a file of lines */
+	TABLE_NETLINK,	/* the running kernel by ctnetlink */
+	TABLE_RECORD,	/* a recorded dump */
+	TABLE_PROC,	/* /proc/net/nf_conntrack of a machine, or its ip_conntrack */
+	TABLE_LISTING,	/* a file of lines */
+	TABLE_IN_PLACE, /* the running kernel's memory, by a program in the kernel */
 };
 
 struct table_info {
 	enum table_source source;
 	uint64_t n_entries;  /* delivered so far */
+	uint64_t n_expired;  /* not delivered, where that is known: out of time, not collected */
 	uint64_t n_bad;	     /* lines or messages that were no entries */
 	char first_bad[256]; /* sentence about the first of them, with its line number */
 	bool is_whole;	     /* meaningful at the end: nothing is known to be missing */
 	char why_not[256];   /* when it is not whole: interrupted, overrun, cut */
 };
+
+/* How the table of the running kernel is read. */
+enum table_via {
+	TABLE_VIA_AUTO, /* in place when it is large and that can be done, else by netlink */
+	TABLE_VIA_NETLINK,
+	TABLE_VIA_BPF, /* in place, else by netlink */
+};
+
+/* Entries from which on reading in place costs less than netlink, loading included; measured. */
+#define TABLE_LARGE 100000
 
 struct table_options {
 	uint32_t want;			/* fields needed (enum ct_known); 0 means all */
@@ -35,6 +47,9 @@ struct table_options {
 	bool allow_proc;		/* fall back to /proc text when netlink is not to be had */
 	bool is_parallel; /* two dumps side by side: less time on two processors, more work in
 			   * all; the order of entries is then by chance */
+	enum table_via via;
+	struct ct_err *why_not; /* may be null: why it was not read in place, "" when it was */
+	struct ct_buf *log;	/* may be null: what the kernel's verifier says of our programs */
 };
 
 /* Opens the table of the namespace that @h stands for. The filter is a help, not a promise: a

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The programs that read the table in place: loaded, pointed at the table, run.
+ *
+ * They need CAP_BPF and CAP_PERFMON; finding the table by name needs CAP_SYSLOG. All other rights
+ * are given up before anything is loaded, that one when the table is found. Rights belong to a
+ * thread, so this runs on one of its own.
+ */
+#include "ops/table/inplace.h"
+
+#include <errno.h>
+#include <string.h>
+
+#ifdef HAVE_BPF
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/capability.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <table_walk.skel.h>
+#include <table_walk_probe.skel.h>
+
+#define LOG_BYTES (1u << 20)
+
+/* One of the two forms of the programs; they are used through what both have. */
+struct inplace {
+	struct table_walk *fast;	/* one of these two, owned */
+	struct table_walk_probe *probe; /* for kernels before 6.17 */
+	struct bpf_map *out, *work, *bss;
+	int walk_fd, peek_fd, probe_fd, lookup_fd;
+	struct walk_table *table; /* these three are mapped from the kernel */
+	uint8_t *peek_bytes;
+	char *symbol_name;
+	struct walk_out *slots;
+	size_t slots_bytes;
+};
+
+#define CAP_BIT(cap) (UINT64_C(1) << (cap))
+#define CAPS_NEEDED  (CAP_BIT(CAP_BPF) | CAP_BIT(CAP_PERFMON))
+
+/* Keeps of the calling thread's rights those in @keep; all of CAPS_NEEDED must be there. */
+static int keep_caps(uint64_t keep, struct ct_err *err)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { { 0 } };
+	uint64_t has;
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		return ct_err_set(err, -errno, "capget: %s", strerror(errno));
+	has = data[0].permitted | (uint64_t)data[1].permitted << 32;
+	if ((has & CAPS_NEEDED) != CAPS_NEEDED)
+		return ct_err_set(err, -EPERM,
+				  "reading the table in place needs CAP_BPF and CAP_PERFMON");
+	has &= keep;
+	data[0] = (struct __user_cap_data_struct){ .effective = (uint32_t)has,
+						   .permitted = (uint32_t)has };
+	data[1] = (struct __user_cap_data_struct){ .effective = (uint32_t)(has >> 32),
+						   .permitted = (uint32_t)(has >> 32) };
+	if (syscall(SYS_capset, &head, data) < 0)
+		return ct_err_set(err, -errno, "capset: %s", strerror(errno));
+	return 0;
+}
+
+static int run(int fd, void *args, uint32_t size)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, o, .ctx_in = args, .ctx_size_in = size);
+	int r = bpf_prog_test_run_opts(fd, &o);
+
+	if (r < 0)
+		return r;
+	return o.retval ? -EFAULT : 0;
+}
+
+static uint64_t symbol_of(void *user, const char *name)
+{
+	struct inplace *p = user;
+	struct walk_symbol s = { 0 };
+
+	memset(p->symbol_name, 0, WALK_MAX_NAME);
+	memcpy(p->symbol_name, name, strnlen(name, WALK_MAX_NAME - 1));
+	return run(p->lookup_fd, &s, sizeof(s)) < 0 ? 0 : s.address;
+}
+
+static int peek_at(void *user, uint64_t address, void *out, uint32_t len)
+{
+	struct inplace *p = user;
+	struct walk_peek a = { .address = address, .len = len };
+	int r = run(p->peek_fd, &a, sizeof(a));
+
+	if (r == 0)
+		memcpy(out, p->peek_bytes, len);
+	return r;
+}
+
+static bool is_chain(void *user, uint64_t array, uint32_t bucket)
+{
+	struct inplace *p = user;
+	struct walk_probe a = { .array = array, .bucket = bucket };
+
+	return run(p->probe_fd, &a, sizeof(a)) == 0 && a.is_it;
+}
+
+/* Points at what both forms have under the same names. */
+#define USE(p, s)                                                                                  \
+	do {                                                                                       \
+		(p)->out = (s)->maps.out;                                                          \
+		(p)->work = (s)->maps.work;                                                        \
+		(p)->bss = (s)->maps.bss;                                                          \
+	} while (0)
+#define RUN(p, s)                                                                                  \
+	do {                                                                                       \
+		(p)->walk_fd = bpf_program__fd((s)->progs.walk_entries);                           \
+		(p)->peek_fd = bpf_program__fd((s)->progs.peek);                                   \
+		(p)->probe_fd = bpf_program__fd((s)->progs.probe);                                 \
+		(p)->lookup_fd = bpf_program__fd((s)->progs.lookup);                               \
+		(p)->table = &(s)->bss->table;                                                     \
+		(p)->peek_bytes = (s)->bss->peek_bytes;                                            \
+		(p)->symbol_name = (s)->bss->symbol_name;                                          \
+	} while (0)
+
+static int size_maps(struct inplace *p, unsigned n_slots)
+{
+	int r = bpf_map__set_max_entries(p->out, n_slots);
+
+	return r < 0 ? r : bpf_map__set_max_entries(p->work, n_slots);
+}
+
+static int load_fast(struct inplace *p, unsigned n_slots, const struct bpf_object_open_opts *o)
+{
+	int r;
+
+	p->fast = table_walk__open_opts(o);
+	if (!p->fast)
+		return -errno;
+	USE(p, p->fast);
+	r = size_maps(p, n_slots);
+	if (r == 0)
+		r = table_walk__load(p->fast);
+	if (r == 0) {
+		RUN(p, p->fast);
+		return 0;
+	}
+	table_walk__destroy(p->fast);
+	p->fast = NULL;
+	return r;
+}
+
+static int load_probe(struct inplace *p, unsigned n_slots, const struct bpf_object_open_opts *o)
+{
+	int r;
+
+	p->probe = table_walk_probe__open_opts(o);
+	if (!p->probe)
+		return -errno;
+	USE(p, p->probe);
+	r = size_maps(p, n_slots);
+	if (r == 0)
+		r = table_walk_probe__load(p->probe);
+	if (r == 0) {
+		RUN(p, p->probe);
+		return 0;
+	}
+	table_walk_probe__destroy(p->probe);
+	p->probe = NULL;
+	return r;
+}
+
+static void keep_log(struct ct_buf *log, const char *text)
+{
+	if (log && text[0])
+		(void)ct_buf_put(log, text, strlen(text));
+}
+
+/* Loads the faster form, or the one for older kernels. */
+static int load_programs(struct inplace *p, unsigned n_slots, struct ct_buf *log,
+			 struct ct_err *err)
+{
+	auto_memory char *text = calloc(1, LOG_BYTES);
+	LIBBPF_OPTS(bpf_object_open_opts, o, .kernel_log_buf = text, .kernel_log_size = LOG_BYTES);
+	int r;
+
+	if (!text)
+		return ct_err_set(err, -ENOMEM, "out of memory");
+	r = load_fast(p, n_slots, &o);
+	if (r < 0 && r != -EPERM) {
+		keep_log(log, text);
+		text[0] = '\0';
+		r = load_probe(p, n_slots, &o);
+	}
+	if (r == 0)
+		return 0;
+	keep_log(log, text);
+	return ct_err_set(err, r, "the kernel takes no program that reads the table in place: %s%s",
+			  strerror(-r),
+			  r == -ESRCH || r == -ENOENT ? " (it has no type information, or not that "
+							"of the tracker)"
+						      : "");
+}
+
+static int map_slots(struct inplace *p, unsigned n_slots, struct ct_err *err)
+{
+	void *at;
+
+	p->slots_bytes = n_slots * sizeof(*p->slots);
+	at = mmap(NULL, p->slots_bytes, PROT_READ, MAP_SHARED, bpf_map__fd(p->out), 0);
+	if (at == MAP_FAILED)
+		return ct_err_set(err, -errno, "mapping the programs' results: %s",
+				  strerror(errno));
+	p->slots = at;
+	return 0;
+}
+
+int inplace_load(uint32_t hashsize, unsigned n_slots, struct ct_buf *log, struct inplace **out,
+		 struct ct_err *err)
+{
+	auto_free(inplace) struct inplace *p = calloc(1, sizeof(*p));
+	const struct inplace_eye eye = { p, symbol_of, peek_at, is_chain };
+	int r;
+
+	if (!p)
+		return ct_err_set(err, -ENOMEM, "out of memory");
+	(void)libbpf_set_print(NULL);
+	r = keep_caps(CAPS_NEEDED | CAP_BIT(CAP_SYSLOG), err);
+	if (r == 0)
+		r = load_programs(p, n_slots, log, err);
+	if (r == 0)
+		r = map_slots(p, n_slots, err);
+	if (r == 0)
+		r = inplace_find(&eye, hashsize, p->table, err);
+	if (r == 0)
+		r = keep_caps(CAPS_NEEDED, err);
+	if (r < 0)
+		return r;
+	*out = p;
+	p = NULL;
+	return 0;
+}
+
+void inplace_free(struct inplace *p)
+{
+	if (!p)
+		return;
+	if (p->slots)
+		(void)munmap(p->slots, p->slots_bytes);
+	table_walk__destroy(p->fast);
+	table_walk_probe__destroy(p->probe);
+	free(p);
+}
+
+int inplace_walk(struct inplace *p, struct walk_args *args)
+{
+	return run(p->walk_fd, args, sizeof(*args));
+}
+
+const struct walk_entry *inplace_entries(const struct inplace *p, unsigned slot)
+{
+	return p->slots[slot].entry;
+}
+
+uint32_t inplace_n_buckets(const struct inplace *p)
+{
+	return p->table->size;
+}
+
+#else
+
+int inplace_load(uint32_t hashsize, unsigned n_slots, struct ct_buf *log, struct inplace **out,
+		 struct ct_err *err)
+{
+	(void)hashsize, (void)n_slots, (void)log, (void)out;
+	return ct_err_set(err, -ENOSYS,
+			  "this conntune was built without what reads the table in place (libbpf, "
+			  "clang, bpftool)");
+}
+
+void inplace_free(struct inplace *p)
+{
+	(void)p;
+}
+
+int inplace_walk(struct inplace *p, struct walk_args *args)
+{
+	(void)p, (void)args;
+	return -ENOSYS;
+}
+
+const struct walk_entry *inplace_entries(const struct inplace *p, unsigned slot)
+{
+	(void)p, (void)slot;
+	return NULL;
+}
+
+uint32_t inplace_n_buckets(const struct inplace *p)
+{
+	(void)p;
+	return 0;
+}
+
+#endif
