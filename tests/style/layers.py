@@ -28,12 +28,14 @@ EDGES = {
     "ops/facts": "ops/table ops/settings lib/ruleset",
     "ops/metrics": "ops/table ops/settings",
     "ops/diagnose": "ops/facts ops/report",
+    "ops/whatif": "ops/facts",
     "ops/sim": "lib/hooks lib/traffic ops/facts",
     "ops/plan": "ops/diagnose ops/sim",
     "ops/apply": "ops/plan ops/host ops/settings",
     "app/watch": "ops/facts ops/metrics",
     "app/serve": "ops/metrics ops/facts ops/diagnose",
-    "app/cmd": "app/watch app/serve ops/apply ops/capture ops/bundle lib/hooks",
+    "app/cmd": "app/watch app/serve ops/apply ops/capture ops/bundle ops/whatif "
+               "lib/hooks",
 }
 
 # The layer of each installed header is that of its noun.

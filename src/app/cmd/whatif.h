@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What conntune whatif has found out, for those who show it.
+ */
+#ifndef APP_CMD_WHATIF_H
+#define APP_CMD_WHATIF_H
+
+#include "app/cmd/cmd.h"
+#include "ops/facts/facts.h"
+#include "ops/whatif/level.h"
+#include "ops/whatif/whatif.h"
+
+struct whatif_answer {
+	const struct change *change;
+	const struct facts *facts;
+	struct whatif *whatif;
+	struct whatif_outcome outcome;
+	struct table_info table;
+	struct level now, then;
+	bool is_file, is_json; /* the table came from --from; programs read the answer */
+	unsigned limit;
+};
+
+/* Writes all of it. */
+void whatif_write(struct writer *w, struct whatif_answer *a);
+
+#endif
