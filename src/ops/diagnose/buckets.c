@@ -117,7 +117,7 @@ void check_buckets_low(const struct facts *f, const struct check *c, struct repo
 				"/etc/modprobe.d/conntrack.conf (at load this makes max 8 times as "
 				"large, so let sysctl.d set max too).",
 				(unsigned long long)ns->max, (unsigned long long)ns->max);
-	x->danger = "Resizing stops packet processing for a moment. Long empty chains make early "
+	x->danger = "Resizing stops packet processing for a moment. Short chains make early "
 		    "drop weaker: see F4.";
 }
 
@@ -166,6 +166,13 @@ void check_capacity(const struct facts *f, const struct check *c, struct report 
 			 "connections is refused; %s of the buckets are used now.",
 			 (unsigned long long)n,
 			 judge_percent(r, odds_buckets_used(f->n_total, f->buckets)));
+		return;
+	}
+	if (ns->is_max_known && ns->max == 0) {
+		judge_ok(r, c,
+			 "The buckets carry %llu entries (all namespaces together) before one in a "
+			 "thousand new connections is refused; max sets no limit.",
+			 (unsigned long long)n);
 		return;
 	}
 	(void)judge_add(f, r, c, SEVERITY_NOTE, NULL,

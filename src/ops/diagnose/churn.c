@@ -93,6 +93,7 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 			    "    sysctl -w net.netfilter.nf_conntrack_tcp_timeout_time_wait=30\n"
 			    "Raising max postpones it only.",
 			    cure(v));
+	x->remedy = judge_inside(r, ns, x->remedy);
 	x->danger = "A very short TIME_WAIT (guides say 1 s) lets late segments of an old "
 		    "connection hit a new one on the same ports; the sysctl shortens it for every "
 		    "service.";
@@ -106,7 +107,7 @@ void check_churn(const struct facts *f, const struct check *c, struct report *r)
 		const struct facts_netns *ns = &f->netns[i];
 		const struct summary_service *v = &ns->summary.churn;
 
-		if (!ns->has_summary || v->n_closing < JUDGE_MIN_ENTRIES ||
+		if (!ns->has_summary || !judge_is_many(ns, v->n_closing) ||
 		    (double)v->n_closing < 0.25 * (double)ns->summary.n)
 			continue;
 		add(f, c, r, ns, v);

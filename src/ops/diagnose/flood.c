@@ -3,11 +3,14 @@
  * RC4: half-open connections by the thousand: many sources flood, one source scans.
  */
 #include <string.h>
+#include <sys/socket.h>
 
 #include "ops/diagnose/judge.h"
 
-static void remedies(struct report *r, struct finding *x, const struct summary *s, bool is_one)
+static void remedies(struct report *r, struct finding *x, const struct facts_netns *ns, bool is_one)
 {
+	const struct summary *s = &ns->summary;
+	const char *tables = judge_iptables(s);
 	const struct summary_service *top = s->n_top ? &s->top[0] : NULL;
 	unsigned port = top && top->proto == 6 ? top->port : 80;
 
@@ -23,8 +26,9 @@ static void remedies(struct report *r, struct finding *x, const struct summary *
 			r,
 			"Find the program behind it if the address is one of ours; else drop it "
 			"before it is tracked:\n"
-			"    iptables -t raw -I PREROUTING -s %s -p tcp --syn -j DROP",
-			from);
+			"    %s -t raw -I PREROUTING -s %s -p tcp --syn -j DROP",
+			s->top_opening_source.family == AF_INET6 ? "ip6tables" : "iptables", from);
+		x->remedy = judge_inside(r, ns, x->remedy);
 		x->danger = "A rule by source also stops that host's honest traffic. A limit in "
 			    "the filter table comes too late: the entry exists by then.";
 		return;
@@ -35,14 +39,15 @@ static void remedies(struct report *r, struct finding *x, const struct summary *
 		r,
 		"Answer handshakes before they are tracked (SYNPROXY), for the port attacked:\n"
 		"    sysctl -w net.ipv4.tcp_syncookies=1 net.netfilter.nf_conntrack_tcp_loose=0\n"
-		"    iptables -t raw -I PREROUTING -p tcp --dport %u --syn -j CT --notrack\n"
-		"    iptables -I INPUT -p tcp --dport %u -m conntrack --ctstate INVALID,UNTRACKED "
+		"    %s -t raw -I PREROUTING -p tcp --dport %u --syn -j CT --notrack\n"
+		"    %s -I INPUT -p tcp --dport %u -m conntrack --ctstate INVALID,UNTRACKED "
 		"\\\n"
 		"        -j SYNPROXY --sack-perm --timestamp --wscale 7 --mss 1460\n"
-		"    iptables -A INPUT -m conntrack --ctstate INVALID -j DROP\n"
+		"    %s -A INPUT -m conntrack --ctstate INVALID -j DROP\n"
 		"Shorter timeouts help a little: nf_conntrack_tcp_timeout_syn_sent=30, "
 		"nf_conntrack_tcp_timeout_syn_recv=15.",
-		port, port);
+		tables, port, tables, port, tables);
+	x->remedy = judge_inside(r, ns, x->remedy);
 	x->danger = "SYNPROXY changes TCP options of every connection to that port. The senders "
 		    "are mostly forged: blocking by source hits innocents. tcp_loose=0 cuts "
 		    "connections that are picked up in the middle, as after a restart.";
@@ -86,7 +91,7 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 		finding_evidence(r, x, "log: possible SYN flooding", log->source, "%s, last %s",
 				 judge_times(r, log->log.syn_flood.n),
 				 judge_moment(f, r, log, &log->log.syn_flood));
-	remedies(r, x, s, is_one);
+	remedies(r, x, ns, is_one);
 }
 
 void check_flood(const struct facts *f, const struct check *c, struct report *r)
@@ -96,7 +101,7 @@ void check_flood(const struct facts *f, const struct check *c, struct report *r)
 	for (size_t i = 0; i < f->n_netns; i++) {
 		const struct facts_netns *ns = &f->netns[i];
 
-		if (!ns->has_summary || ns->summary.n_opening < JUDGE_MIN_ENTRIES ||
+		if (!ns->has_summary || !judge_is_many(ns, ns->summary.n_opening) ||
 		    (double)ns->summary.n_opening < 0.25 * (double)ns->summary.n)
 			continue;
 		add(f, c, r, ns);

@@ -29,8 +29,12 @@ static const char *histogram(struct report *r, const struct summary *s)
 		(unsigned long long)(s->age[6] + s->age[7]));
 }
 
+/* A shorter timeout where the present one is longer than anybody needs; keepalive, which starts
+ * after two hours, makes 2 h 15 min safe. */
 static const char *remedy(const struct facts *f, struct report *r, const struct facts_netns *ns)
 {
+	static const uint32_t day_s = 86400, keepalive_s = 8100;
+	uint32_t now_s = ns->summary.timeouts.tcp[CT_TCP_ESTABLISHED];
 	const struct setting_value *v =
 		ns->has_settings
 			? settings_get(&ns->settings, "nf_conntrack_tcp_timeout_established")
@@ -39,14 +43,21 @@ static const char *remedy(const struct facts *f, struct report *r, const struct 
 	if (!v && f->release_number && f->release_number < RELEASE(2, 6, 0))
 		return "This kernel has its timeouts compiled in: delete dead classes by hand, let "
 		       "applications use TCP keepalive, or take a newer kernel.";
-	return report_text(
-		r,
-		"    sysctl -w %s=86400\n"
-		"It acts on each entry at its next packet, so the dead ones stay until their old "
-		"timeout ends, or are deleted one class at a time (conntrack -D ...). Let "
-		"applications use TCP keepalive; with it a timeout of 2 h 15 min is safe.",
-		v ? judge_key(r, v->now_path)
-		  : "net.netfilter.nf_conntrack_tcp_timeout_established");
+	if (now_s > 0 && now_s <= keepalive_s)
+		return "The timeout is short enough: they go by themselves. Let applications use "
+		       "TCP keepalive.";
+	return judge_inside(
+		r, ns,
+		report_text(
+			r,
+			"    sysctl -w %s=%u\n"
+			"It acts on each entry at its next packet, so the dead ones stay until "
+			"their old timeout ends, or are deleted one class at a time (conntrack -D "
+			"...). Let applications use TCP keepalive; with it a timeout of 2 h 15 min "
+			"is safe.",
+			v ? judge_key(r, v->now_path)
+			  : "net.netfilter.nf_conntrack_tcp_timeout_established",
+			now_s == 0 || now_s > day_s ? day_s : keepalive_s));
 }
 
 static void add(const struct facts *f, const struct check *c, struct report *r,
@@ -62,8 +73,10 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 		      judge_percent(r, (double)old(s) / (double)s->n));
 	finding_evidence(r, x, "silent for", "timeout less what remains", "%s", histogram(r, s));
 	finding_evidence(r, x, "timeout of ESTABLISHED",
-			 s->timeouts.is_assumed ? "default, no file shows it" : "sysctl", "%s",
-			 judge_seconds(r, s->timeouts.tcp[CT_TCP_ESTABLISHED]));
+			 facts_knob(ns, "nf_conntrack_tcp_timeout_established") < 0
+				 ? "default, no file shows it"
+				 : "sysctl",
+			 "%s", judge_seconds(r, s->timeouts.tcp[CT_TCP_ESTABLISHED]));
 	if (s->n_age_ambiguous + s->n_age_longer > 0)
 		finding_evidence(r, x, "age not known", "the table", "%llu",
 				 (unsigned long long)(s->n_age_ambiguous + s->n_age_longer));
@@ -81,7 +94,7 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 	if (!x)
 		return;
 	x->cause = "Clients behind NAT, deleted machines and killed programs leave without a FIN. "
-		   "Their entries stay for the timeout of ESTABLISHED, five days by default, and "
+		   "Their entries stay for the timeout of ESTABLISHED (by default five days), and "
 		   "the kernel never evicts an ASSURED established entry.";
 	x->remedy = remedy(f, r, ns);
 	x->danger = "A timeout below the silence of real sessions (databases, ssh, gRPC; keepalive "
@@ -97,7 +110,7 @@ void check_idle(const struct facts *f, const struct check *c, struct report *r)
 	for (size_t i = 0; i < f->n_netns; i++) {
 		const struct facts_netns *ns = &f->netns[i];
 
-		if (!ns->has_summary || old(&ns->summary) < JUDGE_MIN_ENTRIES ||
+		if (!ns->has_summary || !judge_is_many(ns, old(&ns->summary)) ||
 		    (double)old(&ns->summary) < 0.25 * (double)ns->summary.n)
 			continue;
 		add(f, c, r, ns);

@@ -51,6 +51,7 @@ void check_invalid(const struct facts *f, const struct check *c, struct report *
 		"For windows: sysctl -w net.netfilter.nf_conntrack_tcp_be_liberal=1. For "
 		"asymmetric traffic: do not track that class, or mend the routing. Drop INVALID "
 		"only where addresses are translated.";
+	x->remedy = judge_inside(r, ns, x->remedy);
 	x->danger = "log_invalid can flood the log; be_liberal gives up the check of sequence "
 		    "numbers; dropping INVALID kills legal asymmetric traffic.";
 }

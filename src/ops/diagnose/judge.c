@@ -25,6 +25,11 @@ double judge_fill(const struct facts_netns *ns)
 	return (double)ns->count / (double)ns->max;
 }
 
+bool judge_is_many(const struct facts_netns *ns, uint64_t n)
+{
+	return n >= (judge_fill(ns) >= 0.75 ? 20 : 1000);
+}
+
 enum pressure judge_pressure(const struct facts *f, const struct facts_netns *ns)
 {
 	const struct facts_log_source *log = facts_best_log(f);
@@ -70,6 +75,21 @@ struct finding *judge_add(const struct facts *f, struct report *r, const struct 
 	x->sentence = text_v(r, fmt, ap);
 	va_end(ap);
 	return x;
+}
+
+const char *judge_inside(struct report *r, const struct facts_netns *ns, const char *remedy)
+{
+	if (!ns->enter[0])
+		return remedy;
+	return report_text(r,
+			   "%s\nThat namespace has knobs and rules of its own: put '%s' before "
+			   "each command.",
+			   remedy, ns->enter);
+}
+
+const char *judge_iptables(const struct summary *s)
+{
+	return s->n_ipv6 > s->n_ipv4 ? "ip6tables" : "iptables";
 }
 
 void judge_ok(struct report *r, const struct check *c, const char *fmt, ...)

@@ -7,9 +7,6 @@
 
 #include "ops/diagnose/check.h"
 
-/* The smallest class of entries worth a word: less never filled a table. */
-#define JUDGE_MIN_ENTRIES 1000
-
 /* A log line younger than this says that it happens now. */
 #define JUDGE_RECENT_S 600
 
@@ -25,6 +22,10 @@ enum pressure judge_pressure(const struct facts *f, const struct facts_netns *ns
 /* count / max, or -1 when either is unknown or there is no limit. */
 double judge_fill(const struct facts_netns *ns);
 
+/* Whether @n entries of one kind are worth a word in @ns: a thousand always, fewer where the table
+ * is so small that they fill it. */
+bool judge_is_many(const struct facts_netns *ns, uint64_t n);
+
 /* How loudly to name what fills the table: a warning where the limit presses or did, else a note.
  */
 enum severity judge_cause(const struct facts *f, const struct facts_netns *ns);
@@ -33,6 +34,12 @@ enum severity judge_cause(const struct facts *f, const struct facts_netns *ns);
 struct finding *judge_add(const struct facts *f, struct report *r, const struct check *c,
 			  enum severity severity, const struct facts_netns *ns, const char *fmt,
 			  ...) __attribute__((format(printf, 6, 7)));
+
+/* @remedy, whose commands are for @ns: says how to get there where it is not the own one. */
+const char *judge_inside(struct report *r, const struct facts_netns *ns, const char *remedy);
+
+/* "iptables" or "ip6tables", by the family of most entries. */
+const char *judge_iptables(const struct summary *s);
 
 /* "Judged, nothing wrong" and "not judged, because ...". */
 void judge_ok(struct report *r, const struct check *c, const char *fmt, ...)

@@ -51,6 +51,7 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 		"    ip6tables -I INPUT -i lo -j ACCEPT\n"
 		"(The accept matters: an untracked packet matches no state rule. The rule belongs "
 		"in OUTPUT: a packet over lo is tracked there.)";
+	x->remedy = judge_inside(r, ns, x->remedy);
 	x->danger = "Breaks what translates addresses of local traffic: REDIRECT or DNAT to "
 		    "localhost, transparent proxies and sidecars, limits per connection.";
 }
@@ -62,7 +63,7 @@ void check_loopback(const struct facts *f, const struct check *c, struct report 
 	for (size_t i = 0; i < f->n_netns; i++) {
 		const struct facts_netns *ns = &f->netns[i];
 
-		if (!ns->has_summary || ns->summary.n_loopback < JUDGE_MIN_ENTRIES ||
+		if (!ns->has_summary || !judge_is_many(ns, ns->summary.n_loopback) ||
 		    (double)ns->summary.n_loopback < 0.25 * (double)ns->summary.n)
 			continue;
 		add(f, c, r, ns);

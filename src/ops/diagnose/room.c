@@ -86,7 +86,10 @@ void check_next_drop(const struct facts *f, const struct check *c, struct report
 		return;
 	}
 	if (!judge_drop_chance(f, ns, &chance, &n_victims)) {
-		judge_unknown(r, c, "the number of buckets or the limit is not known");
+		judge_unknown(r, c, "%s",
+			      ns->is_max_known && ns->max == 0
+				      ? "there is no limit (max is 0)"
+				      : "the number of buckets or the limit is not known");
 		return;
 	}
 	if (fill >= 1)
@@ -123,6 +126,10 @@ void check_alarm(const struct facts *f, const struct check *c, struct report *r)
 	struct finding *x;
 	uint64_t n_soft;
 
+	if (fill < 0 && ns->is_max_known && ns->max == 0) {
+		judge_ok(r, c, "There is no limit (max is 0), so no percentage of it.");
+		return;
+	}
 	if (fill < 0) {
 		judge_unknown(r, c, "count or max is not known");
 		return;

@@ -9,6 +9,8 @@ static double explained(const struct summary *s)
 {
 	uint64_t n_idle = s->age[4] + s->age[5] + s->age[6] + s->age[7], worst = s->n_tcp_closing;
 
+	if (s->n_assured_closing > worst) /* those of SCTP too */
+		worst = s->n_assured_closing;
 	if (s->n_opening > worst)
 		worst = s->n_opening;
 	if (n_idle > worst)
@@ -52,11 +54,18 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 	x->danger = judge_raise_danger;
 }
 
+/* Established connections of which nobody can say whether they are in use or dead. */
+static bool is_age_unknown(const struct summary *s)
+{
+	return 2 * (s->n_age_ambiguous + s->n_age_longer) > s->n;
+}
+
 /* Whether the limit presses in @ns and nothing but load explains it. */
 static bool is_load(const struct facts *f, const struct facts_netns *ns)
 {
 	return judge_pressure(f, ns) > PRESSURE_PAST && ns->has_summary &&
-	       ns->summary.n >= JUDGE_MIN_ENTRIES && explained(&ns->summary) <= 0.4;
+	       judge_is_many(ns, ns->summary.n) && explained(&ns->summary) <= 0.4 &&
+	       !is_age_unknown(&ns->summary);
 }
 
 void check_too_small(const struct facts *f, const struct check *c, struct report *r)
@@ -80,6 +89,10 @@ void check_too_small(const struct facts *f, const struct check *c, struct report
 	else if (p <= PRESSURE_PAST)
 		judge_ok(r, c, "The limit is not reached: %llu of %llu.",
 			 (unsigned long long)ns->count, (unsigned long long)ns->max);
+	else if (ns->has_summary && is_age_unknown(&ns->summary))
+		judge_unknown(r, c,
+			      "established connections fill the table, but how long they have been "
+			      "silent is not known");
 	else if (!judge_no_table(f, r, c))
 		judge_ok(r, c,
 			 "The limit presses, but the traffic is the cause: see the other "

@@ -43,7 +43,9 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 	struct finding *x;
 
 	x = judge_add(f, r, c, judge_cause(f, ns), ns,
-		      "UDP fills the table: %llu of %llu entries (%s)%s%s.",
+		      judge_pressure(f, ns) >= PRESSURE_PAST
+			      ? "UDP fills the table: %llu of %llu entries (%s)%s%s."
+			      : "Most entries are UDP: %llu of %llu (%s)%s%s.",
 		      (unsigned long long)s->n_udp, (unsigned long long)s->n,
 		      judge_percent(r, (double)s->n_udp / (double)s->n),
 		      is_one ? ", most of it " : ", over many ports",
@@ -65,6 +67,7 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 	x->remedy = is_one ? notrack(r, v->port)
 			   : "Find the program (peer-to-peer, a crawler, a scanner) with conntune "
 			     "top --by src,proto; shorten net.netfilter.nf_conntrack_udp_timeout.";
+	x->remedy = judge_inside(r, ns, x->remedy);
 	x->danger = "Untracked traffic has no NAT, no RELATED (ICMP errors, path MTU) and meets no "
 		    "state rule: without an accept for it the service is dead at once.";
 }
@@ -78,7 +81,7 @@ void check_udp(const struct facts *f, const struct check *c, struct report *r)
 		const struct summary *s = &ns->summary;
 
 		/* tunnels have a check of their own */
-		if (!ns->has_summary || s->n_udp < JUDGE_MIN_ENTRIES ||
+		if (!ns->has_summary || !judge_is_many(ns, s->n_udp) ||
 		    (double)s->n_udp < 0.4 * (double)s->n || s->n_tunnel * 2 > s->n_udp)
 			continue;
 		add(f, c, r, ns);

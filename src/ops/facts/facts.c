@@ -220,6 +220,15 @@ static void label(const struct netns *ns, struct facts_netns *out)
 	out->is_initial = ns->is_initial;
 	out->is_own = ns->is_own;
 	out->is_readable = ns->is_readable;
+	if (ns->is_own)
+		out->enter[0] = '\0';
+	else if (ns->name)
+		(void)snprintf(out->enter, sizeof(out->enter), "ip netns exec %.80s", ns->name);
+	else if (ns->pid > 0)
+		(void)snprintf(out->enter, sizeof(out->enter), "nsenter -t %lld -n",
+			       (long long)ns->pid);
+	else if (ns->path)
+		(void)snprintf(out->enter, sizeof(out->enter), "nsenter --net=%.90s", ns->path);
 	if (ns->name)
 		(void)snprintf(out->name, sizeof(out->name), "%.47s", ns->name);
 	else if (ns->is_initial)

@@ -21,9 +21,10 @@
 
 /* One network namespace. */
 struct facts_netns {
-	uint64_t inode; /* 0 when unknown */
-	char label[80]; /* "the initial namespace", "web (pid 812 nginx)" */
-	char name[48];	/* short, for columns and --netns: "web", "812", "net:[4026532314]" */
+	uint64_t inode;	 /* 0 when unknown */
+	char label[80];	 /* "the initial namespace", "web (pid 812 nginx)" */
+	char name[48];	 /* short, for columns and --netns: "web", "812", "net:[4026532314]" */
+	char enter[112]; /* what goes before a command to run it there; "" for the own one */
 	bool is_initial, is_own;
 	bool is_readable;
 	char why[160]; /* when not readable */
