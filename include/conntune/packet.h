@@ -62,6 +62,8 @@ struct ct_packet {
 	uint8_t info;	 /* enum ct_info */
 	uint8_t verdict; /* enum ct_verdict */
 	uint8_t events;	 /* enum ct_event bits collected for confirm */
+	/* The caller's too. */
+	uint32_t iif;	 /* index of the interface it came in by; 0 when unknown */
 	const char *why; /* the tracker's reason for INVALID or a drop, static text; or null */
 	struct ct_handle entry;
 };

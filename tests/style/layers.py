@@ -41,12 +41,14 @@ EDGES = {
 # The layer of each installed header is that of its noun.
 PUBLIC = {
     "err.h": "lib/base",
+    "memory.h": "lib/base",
     "text.h": "lib/base",
     "time.h": "lib/base",
     "entry.h": "lib/ct",
     "memory.h": "lib/base",
     "packet.h": "lib/packet",
     "defrag.h": "lib/packet",
+    "defrag_setting.def": "lib/packet",
     "engine.h": "lib/engine",
     "engine_setting.def": "lib/engine",
     "engine_stat.def": "lib/engine",

@@ -60,16 +60,19 @@ struct replay_state {
 static int set_sysctl(struct replay_options *o, const char *key, size_t key_len, const char *value,
 		      size_t value_len, struct ct_err *err)
 {
-	uint32_t *at, highest;
-	uint64_t v;
+	uint32_t *at = NULL, highest;
+	uint64_t v, *wide = &v, top;
 
-	if (ct_engine_setting_find(&o->engine.settings, key, key_len, &at, &highest) < 0)
+	if (ct_engine_setting_find(&o->engine.settings, key, key_len, &at, &highest) == 0)
+		top = highest;
+	else if (ct_defrag_setting_find(&o->defrag.settings, key, key_len, &wide, &top) < 0)
 		return ct_err_set(err, -ENOENT, "no setting '%.*s' of the tracker", (int)key_len,
 				  key);
-	if (ct_number_u64(value, value_len, highest, &v) < 0)
-		return ct_err_set(err, -EINVAL, "%.*s takes 0 to %u, not '%.*s'", (int)key_len, key,
-				  highest, (int)value_len, value);
-	*at = (uint32_t)v;
+	if (ct_number_u64(value, value_len, top, wide) < 0)
+		return ct_err_set(err, -EINVAL, "%.*s takes 0 to %llu, not '%.*s'", (int)key_len,
+				  key, (unsigned long long)top, (int)value_len, value);
+	if (at)
+		*at = (uint32_t)v;
 	return 0;
 }
 
@@ -111,7 +114,7 @@ static int read_setting(struct replay_options *o, const char *line, struct ct_er
 	value_len = len - key_len - 1;
 	key = trim(key, &key_len);
 	value = trim(equals + 1, &value_len);
-	if (!memmem(key, key_len, "nf_conntrack_", 13))
+	if (!memmem(key, key_len, "nf_conntrack_", 13) && !memmem(key, key_len, "ipfrag_", 7))
 		return 0;
 	if (set_sysctl(o, key, key_len, value, value_len, err) == -EINVAL)
 		return -EINVAL;
@@ -231,6 +234,7 @@ static void begin(struct replay_state *s)
 		return;
 	s->is_begun = true;
 	ct_engine_config_default(&s->o.engine);
+	ct_defrag_config_default(&s->o.defrag);
 }
 
 static int replay_option(void *state, int key, const char *value, struct ct_err *err)
@@ -327,16 +331,6 @@ static int make_packet(struct replay *r, const struct frame *f, struct ct_packet
 	return ct_packet_receive(p) < 0 ? -EBADMSG : 1;
 }
 
-enum { WHOLE = 1, KEPT = 2 };
-
-/* Reassembly, behind IP input. WHOLE, KEPT, or -EBADMSG when a fragment is dropped. */
-static int reassemble(struct replay *r, struct ct_packet *p)
-{
-	int kind = ct_defrag_in(r->defrag, p, r->last);
-
-	return kind == 0 ? KEPT : kind;
-}
-
 /* What a rule in the raw table would have done. */
 static void set_helper(const struct replay *r, struct ct_packet *p)
 {
@@ -351,13 +345,31 @@ static void set_helper(const struct replay *r, struct ct_packet *p)
 			p->helper = r->o->helpers[i].helper;
 }
 
+enum { WHOLE = 1, KEPT = 2 };
+
+/* Reassembly, behind IP input and before the raw table. WHOLE, KEPT, or -EBADMSG when a fragment is
+ * dropped. */
+static int reassemble(struct replay *r, struct ct_packet *p)
+{
+	switch (ct_defrag_in(r->defrag, p, r->last)) {
+	case CT_DEFRAG_WAIT:
+		return KEPT;
+	case CT_DEFRAG_DROP:
+		return -EBADMSG;
+	case CT_DEFRAG_PASS:
+	case CT_DEFRAG_WHOLE:
+		break;
+	}
+	set_helper(r, p);
+	return WHOLE;
+}
+
 /* A packet that the host itself sends meets the tracker at OUTPUT. Where it goes on to. */
 static enum ct_route set_way(const struct replay *r, struct ct_packet *p)
 {
 	bool is_v6 = p->data[0] >> 4 == 6;
 	uint8_t family = is_v6 ? CT_FAMILY_IPV6 : CT_FAMILY_IPV4;
 
-	set_helper(r, p);
 	if (!ct_route_is_own(&r->router, family, p->data + (is_v6 ? 8 : 12)) || !r->o->is_host)
 		return ct_route_of(&r->router, p);
 	p->hook = CT_HOOK_OUTPUT;
@@ -624,7 +636,6 @@ static int replay_run(void *state, const struct common_options *common, int argc
 	auto_free(merge) struct merge *m = NULL, *numbering = NULL;
 	char *of_case[] = { s->o.capture }, *numbered[] = { s->o.numbering };
 	struct replay r = { .o = &s->o };
-	struct ct_defrag_config fragments;
 	struct ct_err err = { "" };
 	int code;
 
@@ -644,9 +655,9 @@ static int replay_run(void *state, const struct common_options *common, int argc
 		s->o.engine.event = replay_event;
 		s->o.engine.event_user = &r;
 	}
-	ct_defrag_config_default(&fragments);
+	memcpy(s->o.defrag.seed, s->o.engine.seed, sizeof(s->o.defrag.seed));
 	r.en = ct_engine_new(&s->o.engine, &err);
-	r.defrag = ct_defrag_new(&fragments, &err);
+	r.defrag = ct_defrag_new(&s->o.defrag, &err);
 	if (r.en && r.defrag) {
 		code = replay_files(&r, common, m);
 	} else {

@@ -29,6 +29,7 @@ struct replay_helper {
 
 struct replay_options {
 	struct ct_engine_config engine;
+	struct ct_defrag_config defrag;
 	bool wants_table, wants_packets, fixes_checksums, pads;
 	bool is_host;	 /* the capture was made on the host that `local` describes */
 	const char *out; /* directory, or null */

@@ -8,54 +8,9 @@
  */
 #include <string.h>
 
+#include "lib/base/sip.h"
 #include "lib/engine/engine.h"
 #include "lib/packet/wire.h"
-
-static inline uint64_t rotate(uint64_t v, int bits)
-{
-	return v << bits | v >> (64 - bits);
-}
-
-struct sip {
-	uint64_t a, b, c, d;
-};
-
-static inline void sip_round(struct sip *s)
-{
-	s->a += s->b;
-	s->c += s->d;
-	s->b = rotate(s->b, 13) ^ s->a;
-	s->d = rotate(s->d, 16) ^ s->c;
-	s->a = rotate(s->a, 32) + s->d;
-	s->c += s->b;
-	s->d = rotate(s->d, 21) ^ s->a;
-	s->b = rotate(s->b, 17) ^ s->c;
-	s->c = rotate(s->c, 32);
-}
-
-/* SipHash-1-3 of @n whole words. */
-static inline uint64_t sip_words(const uint64_t key[2], const uint64_t *words, unsigned n)
-{
-	struct sip s = { key[0] ^ UINT64_C(0x736f6d6570736575),
-			 key[1] ^ UINT64_C(0x646f72616e646f6d),
-			 key[0] ^ UINT64_C(0x6c7967656e657261),
-			 key[1] ^ UINT64_C(0x7465646279746573) };
-	uint64_t last = (uint64_t)n * 8 << 56;
-
-	for (unsigned i = 0; i < n; i++) {
-		s.d ^= words[i];
-		sip_round(&s);
-		s.a ^= words[i];
-	}
-	s.d ^= last;
-	sip_round(&s);
-	s.a ^= last;
-	s.c ^= 0xff;
-	sip_round(&s);
-	sip_round(&s);
-	sip_round(&s);
-	return s.a ^ s.b ^ s.c ^ s.d;
-}
 
 static void probe_hash(const struct ct_engine *en, struct probe *pr)
 {
@@ -63,14 +18,14 @@ static void probe_hash(const struct ct_engine *en, struct probe *pr)
 
 	if (pr->key.is_ipv6) {
 		memcpy(words, pr->addr6, 32);
-		pr->key.addr.fingerprint = sip_words(en->key[1], words, 4);
+		pr->key.addr.fingerprint = ct_sip_words(en->key[1], words, 4);
 	}
 	memcpy(words, &pr->key, 16);
 	/* The kernel's buckets tell the directions apart; equal tuples have no direction. */
 	if (en->chains && pr->is_high && !pr->is_self)
-		pr->hash = sip_words(en->key[2], words, 2);
+		pr->hash = ct_sip_words(en->key[2], words, 2);
 	else
-		pr->hash = sip_words(en->key[0], words, 2);
+		pr->hash = ct_sip_words(en->key[0], words, 2);
 }
 
 static bool is_icmp(uint8_t proto)

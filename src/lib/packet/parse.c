@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/packet/extension.h"
 #include "lib/packet/wire.h"
 
 const char *ct_info_name(enum ct_info info)
@@ -53,8 +54,7 @@ static int parse_ipv4(struct ct_packet *p)
 	return 0;
 }
 
-/* ipv6_skip_exthdr(): the walk ends at the first header that is no extension. */
-static int skip_extensions(const struct ct_packet *p, uint8_t *next, uint32_t *offset)
+int ct_ipv6_skip(const struct ct_packet *p, uint8_t *next, uint32_t *offset)
 {
 	uint8_t proto = *next;
 	uint32_t at = *offset;
@@ -95,7 +95,7 @@ static int parse_ipv6(struct ct_packet *p)
 	if (p->size < 40)
 		return -EBADMSG;
 	proto = p->data[6];
-	if (skip_extensions(p, &proto, &offset) < 0)
+	if (ct_ipv6_skip(p, &proto, &offset) < 0)
 		return -EBADMSG;
 	p->family = CT_FAMILY_IPV6;
 	p->proto = proto;
