@@ -110,6 +110,13 @@ static bool is_match(const struct ct_engine *en, const struct probe *pr, uint32_
 	return pr->is_self || ct_probe_dir(pr, entry_at(en, number)) == (enum ct_dir)(link & 1);
 }
 
+bool ct_chain_is_first(const struct ct_engine *en, const struct probe *pr, uint32_t number)
+{
+	uint32_t link = en->chains->head[ct_chain_bucket(en, pr->hash)];
+
+	return link >> 1 == number && is_match(en, pr, link);
+}
+
 uint32_t ct_chain_find(struct ct_engine *en, const struct probe *pr)
 {
 	uint32_t link = en->chains->head[ct_chain_bucket(en, pr->hash)], next;

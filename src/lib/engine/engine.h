@@ -87,6 +87,11 @@ void ct_pool_give(struct ct_engine *en, uint32_t number);
 /* key.c */
 void ct_probe_make(const struct ct_engine *en, const struct ct_tuple *t, uint16_t zone,
 		   struct probe *out);
+/* The same for the packets that are most common, straight from the bytes, without the hash; parses
+ * the packet on the way. False when it is none of them. */
+bool ct_probe_quick(struct ct_packet *p, struct probe *out);
+/* The hash of a quick probe; that of the packet @before (may be null), when it has the same key. */
+void ct_probe_hash(const struct ct_engine *en, struct probe *pr, const struct probe *before);
 bool ct_probe_matches(const struct ct_engine *en, const struct probe *pr, uint32_t number);
 enum ct_dir ct_probe_dir(const struct probe *pr, const struct entry *e);
 /* The hashes of both tuples of an entry, in kernel fidelity. */
@@ -115,6 +120,8 @@ uint32_t ct_chains_buckets(const struct ct_engine *en);
 uint32_t ct_chain_bucket(const struct ct_engine *en, uint64_t hash);
 void ct_chain_prefetch(const struct ct_engine *en, uint64_t hash);
 uint32_t ct_chain_guess(const struct ct_engine *en, uint64_t hash);
+/* True when @pr is what hangs first in its bucket, as entry @number. */
+bool ct_chain_is_first(const struct ct_engine *en, const struct probe *pr, uint32_t number);
 /* A bucket's links: number << 1 | direction, 0 at the end; the second kind of step passes over
  * the same entry's other link, so that the entry may be killed. */
 uint32_t ct_chain_first(const struct ct_engine *en, uint32_t bucket);

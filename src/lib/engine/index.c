@@ -37,10 +37,10 @@ struct index {
 	uint64_t n_entries;
 };
 
-/* A line is full enough at 6.4 of 8. */
+/* A line is full enough at 6.7 of 8. */
 static uint32_t lines_for(uint64_t entries)
 {
-	uint64_t n = entries * 10 / 64 + 1;
+	uint64_t n = entries * 10 / 67 + 1;
 
 	return n > MAX_LINES ? MAX_LINES : (uint32_t)n;
 }

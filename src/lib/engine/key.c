@@ -85,6 +85,47 @@ void ct_probe_make(const struct ct_engine *en, const struct ct_tuple *t, uint16_
 	probe_hash(en, out);
 }
 
+bool ct_probe_quick(struct ct_packet *p, struct probe *out)
+{
+	const uint8_t *ip = p->data;
+	uint64_t src, dst;
+
+	/* IPv4 without options, not a fragment, with ports: nearly all there is. */
+	if (p->size < 28 || ip[0] != 0x45 || (ip[6] & 0x1f) != 0 || ip[7] != 0 ||
+	    (ip[9] != PROTO_TCP && ip[9] != PROTO_UDP))
+		return false;
+	p->family = CT_FAMILY_IPV4;
+	p->proto = ip[9];
+	p->offset = 20;
+	src = (uint64_t)wire_raw32(ip + 12) << 16 | wire_raw16(ip + 20);
+	dst = (uint64_t)wire_raw32(ip + 16) << 16 | wire_raw16(ip + 22);
+	out->is_high = src > dst;
+	out->is_self = src == dst;
+	if (out->is_high) {
+		uint64_t t = src;
+
+		src = dst;
+		dst = t;
+	}
+	out->key = (struct key){
+		.addr.ip4 = { (ct_be32)(src >> 16), (ct_be32)(dst >> 16) },
+		.low_part = (ct_be16)src,
+		.high_part = (ct_be16)dst,
+		.proto = p->proto,
+		.zone = p->zone,
+	};
+	return true;
+}
+
+void ct_probe_hash(const struct ct_engine *en, struct probe *pr, const struct probe *before)
+{
+	if (before && pr->is_high == before->is_high &&
+	    memcmp(&pr->key, &before->key, sizeof(pr->key)) == 0)
+		pr->hash = before->hash;
+	else
+		probe_hash(en, pr);
+}
+
 bool ct_probe_matches(const struct ct_engine *en, const struct probe *pr, uint32_t number)
 {
 	const struct entry *e = entry_at(en, number);

@@ -149,13 +149,23 @@ static enum ct_info info_of(const struct entry *e, enum ct_dir dir)
 	return e->status & CT_STATUS_EXPECTED ? CT_INFO_RELATED : CT_INFO_NEW;
 }
 
+/* The entry that a burst has guessed, if it is what a search would find. */
+static bool is_guess_right(const struct ct_engine *en, const struct probe *pr, uint32_t guess)
+{
+	const struct entry *e = entry_at(en, guess);
+
+	if (!(e->status & CT_STATUS_CONFIRMED) || tick_passed(e->deadline, en->tick))
+		return false;
+	return en->chains ? ct_chain_is_first(en, pr, guess) : ct_probe_matches(en, pr, guess);
+}
+
 /* resolve_normal_ct(): finds or begins the entry. False when the packet's way ends here. */
 static bool resolve(struct ct_engine *en, struct ct_packet *p, const struct probe *pr,
-		    struct visit *v)
+		    uint32_t guess, struct visit *v)
 {
 	struct ct_tuple t, other;
 
-	v->number = ct_table_find(en, pr);
+	v->number = guess && is_guess_right(en, pr, guess) ? guess : ct_table_find(en, pr);
 	if (v->number) {
 		v->e = entry_at(en, v->number);
 		v->dir = ct_probe_dir(pr, v->e);
@@ -222,13 +232,14 @@ static bool conclude(const struct visit *v, enum judgement j)
 	return true;
 }
 
-static void track(struct ct_engine *en, struct ct_packet *p, const struct probe *pr)
+static void track(struct ct_engine *en, struct ct_packet *p, const struct probe *pr, uint32_t guess)
 {
 	struct visit v = { .en = en, .p = p };
 
 	do {
-		if (!resolve(en, p, pr, &v))
+		if (!resolve(en, p, pr, guess, &v))
 			return;
+		guess = 0;
 	} while (!conclude(&v, ct_tracker_of(p->proto)->packet(&v)));
 }
 
@@ -246,14 +257,19 @@ static bool prepare(struct ct_engine *en, struct ct_packet *p, struct probe *pr)
 }
 
 /* The first steps of nf_conntrack_in(), which need no table. False: the way ends here. */
-static bool enter(struct ct_engine *en, struct ct_packet *p)
+static bool begin_way(struct ct_packet *p)
 {
 	p->verdict = CT_ACCEPT;
 	p->events = 0;
 	p->why = NULL;
 	p->entry = (struct ct_handle){ 0, 0 };
 	p->info = CT_INFO_UNTRACKED;
-	if (p->flags & CT_PACKET_UNTRACKED)
+	return !(p->flags & CT_PACKET_UNTRACKED);
+}
+
+static bool enter(struct ct_engine *en, struct ct_packet *p)
+{
+	if (!begin_way(p))
 		return false;
 	if (ct_packet_parse(p) < 0) {
 		set_invalid(en, p, "no layer 4 header");
@@ -278,7 +294,7 @@ static void track_alone(struct ct_engine *en, struct ct_packet *p)
 
 	if (is_icmp_error(en, p) || !prepare(en, p, &pr))
 		return;
-	track(en, p, &pr);
+	track(en, p, &pr, 0);
 }
 
 void ct_engine_in(struct ct_engine *en, struct ct_packet *p, ct_time now)
@@ -313,25 +329,30 @@ static void refuse_insertion(struct ct_engine *en, struct ct_packet *p, const ch
 	p->why = why;
 }
 
-/* __nf_conntrack_confirm() for a new entry. */
-static void insert(struct ct_engine *en, struct ct_packet *p, struct entry *e)
+/* __nf_conntrack_confirm() for a new entry. @fresh: its probe, when the search that found nothing
+ * was a moment ago; else null, and others may have come in between. */
+static void insert(struct ct_engine *en, struct ct_packet *p, struct entry *e,
+		   const struct probe *fresh)
 {
 	uint32_t number = p->entry.number;
 	unsigned events = p->events | CT_EVENT_NEW;
-	struct probe pr;
+	struct probe own;
 
-	ct_entry_probe(en, number, &pr);
-	if (ct_table_find(en, &pr)) {
-		en->stats.drop++;
-		refuse_insertion(en, p, "another entry has this tuple");
-		return;
+	if (!fresh) {
+		ct_entry_probe(en, number, &own);
+		if (ct_table_find(en, &own)) {
+			en->stats.drop++;
+			refuse_insertion(en, p, "another entry has this tuple");
+			return;
+		}
+		fresh = &own;
 	}
 	if (en->chains && ct_chain_insert(en, number) < 0) {
 		en->stats.chaintoolong++;
 		refuse_insertion(en, p, "hash chain is too long");
 		return;
 	}
-	if (en->index && ct_index_insert(en, pr.hash, number) < 0) {
+	if (en->index && ct_index_insert(en, fresh->hash, number) < 0) {
 		refuse_insertion(en, p, "no memory for the table");
 		return;
 	}
@@ -345,7 +366,7 @@ static void insert(struct ct_engine *en, struct ct_packet *p, struct entry *e)
 	ct_event_tell(en, number, events, CT_END_NONE, en->now);
 }
 
-static void leave(struct ct_engine *en, struct ct_packet *p)
+static void leave(struct ct_engine *en, struct ct_packet *p, const struct probe *fresh)
 {
 	struct entry *e;
 
@@ -363,7 +384,7 @@ static void leave(struct ct_engine *en, struct ct_packet *p)
 	e->pending = 0;
 	if (!(e->status & CT_STATUS_CONFIRMED)) {
 		if (ct_info_dir(p->info) == CT_DIR_ORIG)
-			insert(en, p, e);
+			insert(en, p, e, fresh);
 	} else if (p->events) {
 		ct_event_tell(en, p->entry.number, p->events, CT_END_NONE, en->now);
 	}
@@ -373,7 +394,7 @@ static void leave(struct ct_engine *en, struct ct_packet *p)
 void ct_engine_confirm(struct ct_engine *en, struct ct_packet *p, ct_time now)
 {
 	ct_clock_set(en, now);
-	leave(en, p);
+	leave(en, p, NULL);
 }
 
 static void prefetch(const struct ct_engine *en, uint64_t hash)
@@ -389,44 +410,60 @@ static uint32_t guess(const struct ct_engine *en, uint64_t hash)
 	return en->chains ? ct_chain_guess(en, hash) : ct_index_guess(en->index, hash);
 }
 
+/* What is left to do for a packet of a burst. */
+enum way { WAY_DONE, WAY_ALONE, WAY_READY };
+
+static enum way approach(struct ct_engine *en, struct ct_packet *p, struct probe *pr,
+			 const struct probe *before)
+{
+	if (!begin_way(p))
+		return WAY_DONE;
+	if (ct_probe_quick(p, pr)) {
+		ct_probe_hash(en, pr, before);
+		return WAY_READY;
+	}
+	if (!enter(en, p))
+		return WAY_DONE;
+	if (p->proto == PROTO_ICMP || p->proto == PROTO_ICMPV6)
+		return WAY_ALONE;
+	return prepare(en, p, pr) ? WAY_READY : WAY_DONE;
+}
+
 /* One burst: all hashes, then all lines of the index, then all entries, so that each wait for
- * memory is shared; then the packets in their order. What a packet changes is looked up again,
- * never remembered, so two packets of one flow are as good as two bursts. */
+ * memory is shared; then the packets in their order. A guess is checked before it is believed, so
+ * two packets of one flow are as good as two bursts. */
 static void burst(struct ct_engine *en, struct ct_packet *p[], unsigned n)
 {
 	struct probe pr[BURST_LEN];
-	enum { DONE, ALONE, READY } way[BURST_LEN];
+	uint32_t number[BURST_LEN];
+	enum way way[BURST_LEN];
+	const struct probe *before = NULL;
 
 	for (unsigned i = 0; i < n; i++) {
-		way[i] = DONE;
-		if (!enter(en, p[i]))
+		way[i] = approach(en, p[i], &pr[i], before);
+		before = NULL;
+		if (way[i] != WAY_READY)
 			continue;
-		way[i] = ALONE;
-		if (p[i]->proto == PROTO_ICMP || p[i]->proto == PROTO_ICMPV6)
-			continue;
-		way[i] = DONE;
-		if (!prepare(en, p[i], &pr[i]))
-			continue;
-		way[i] = READY;
+		before = pr[i].key.is_ipv6 ? NULL : &pr[i];
 		prefetch(en, pr[i].hash);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		const struct entry *e;
-		uint32_t number = way[i] == READY ? guess(en, pr[i].hash) : 0;
 
-		if (!number)
+		number[i] = way[i] == WAY_READY ? guess(en, pr[i].hash) : 0;
+		if (!number[i])
 			continue;
-		e = entry_at(en, number);
+		e = entry_at(en, number[i]);
 		__builtin_prefetch(e, 1);
 		if (p[i]->proto == PROTO_TCP)
 			__builtin_prefetch(e + 1, 1);
 	}
 	for (unsigned i = 0; i < n; i++) {
-		if (way[i] == READY)
-			track(en, p[i], &pr[i]);
-		else if (way[i] == ALONE)
+		if (way[i] == WAY_READY)
+			track(en, p[i], &pr[i], number[i]);
+		else if (way[i] == WAY_ALONE)
 			track_alone(en, p[i]);
-		leave(en, p[i]);
+		leave(en, p[i], way[i] == WAY_READY ? &pr[i] : NULL);
 	}
 }
 
