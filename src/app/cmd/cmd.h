@@ -80,6 +80,9 @@ void cmd_warn(const struct common_options *common, const char *fmt, ...)
 /* A writer to stdout in the form the options ask for. Null with a message when memory is out. */
 struct writer *cmd_writer(const struct common_options *common);
 
+/* Ends what @w writes. EXIT_DONE, or EXIT_FAILED with a message when it could not be written. */
+int cmd_finish(struct writer *w);
+
 /* The width of the output in columns: COLUMNS, the terminal's, else 100. */
 unsigned cmd_columns(void);
 

@@ -72,15 +72,6 @@ static int doctor_option(void *state, int key, const char *value, struct ct_err 
 	return -EINVAL;
 }
 
-static int finish(struct writer *w)
-{
-	int r = writer_finish(w);
-
-	if (r < 0)
-		cmd_error("standard output: %s", strerror(-r));
-	return r < 0 ? EXIT_FAILED : EXIT_DONE;
-}
-
 static int list_checks(const struct common_options *common)
 {
 	static const struct writer_column columns[] = { { "id", "ID", false },
@@ -100,7 +91,7 @@ static int list_checks(const struct common_options *common)
 		writer_end(w);
 	}
 	writer_end(w);
-	return finish(w);
+	return cmd_finish(w);
 }
 
 /* --- one line for monitoring --- */
@@ -112,21 +103,38 @@ static const char *nagios_word(int code)
 	return words[code];
 }
 
+/* 0 to 3, as Nagios understands it. */
+static int check_code(const struct facts *f, const struct report *r)
+{
+	enum severity severity = report_worst(r);
+
+	if (severity == SEVERITY_CRITICAL)
+		return 2;
+	if (severity == SEVERITY_WARNING)
+		return 1;
+	if (!f->netns[0].is_count_known && f->module != FACTS_MODULE_ABSENT &&
+	    f->module != FACTS_MODULE_LOADABLE)
+		return 3;
+	return 0;
+}
+
+/* The bar begins the figures, and a name of a namespace may hold one. */
+static void put_sentence(const char *s)
+{
+	for (; *s; s++)
+		(void)putchar(*s == '|' || *s == '\n' ? ' ' : *s);
+}
+
 static int say_check(const struct facts *f, const struct report *r)
 {
 	const struct facts_netns *ns = &f->netns[0];
-	const struct finding *worst = report_n(r) ? report_at(r, 0) : NULL;
-	enum severity severity = worst ? worst->severity : SEVERITY_OK;
-	int code = severity == SEVERITY_CRITICAL ? 2 : severity == SEVERITY_WARNING ? 1 : 0;
+	int code = check_code(f, r);
 
-	if (code == 0 && !ns->is_count_known && f->module != FACTS_MODULE_ABSENT &&
-	    f->module != FACTS_MODULE_LOADABLE)
-		code = 3;
 	(void)printf("CONNTRACK %s - ", nagios_word(code));
 	if (code == 3)
 		(void)printf("there is no connection table to be seen");
 	else if (code > 0)
-		(void)printf("%s", worst->sentence);
+		put_sentence(report_at(r, 0)->sentence);
 	else if (ns->is_count_known && ns->is_max_known)
 		(void)printf("%llu of %llu entries", (unsigned long long)ns->count,
 			     (unsigned long long)ns->max);
@@ -396,9 +404,40 @@ static int say_all(const struct doctor_state *s, const struct common_options *co
 		say_json(w, f, r, verdict);
 	else
 		say_text(w, s, f, r, verdict);
-	if (finish(w) != EXIT_DONE)
+	if (cmd_finish(w) != EXIT_DONE)
 		return EXIT_FAILED;
 	return report_worst(r) >= limit ? EXIT_FINDINGS : EXIT_DONE;
+}
+
+static void json_stat(struct writer *w, const struct stats *s, enum nl_stat stat, const char *key)
+{
+	if (s->known & 1u << stat)
+		writer_u64(w, key, NULL, s->sum[stat]);
+}
+
+/* What --check says, for programs. */
+static int say_check_json(const struct common_options *common, const struct facts *f,
+			  struct report *r)
+{
+	auto_free(writer) struct writer *w = cmd_writer(common);
+	const struct facts_netns *ns = &f->netns[0];
+	int code = check_code(f, r);
+
+	if (!w)
+		return 3;
+	writer_begin(w, "doctor", 1);
+	writer_str(w, "check", NULL, nagios_word(code));
+	if (ns->is_count_known)
+		writer_u64(w, "count", NULL, ns->count);
+	if (ns->is_max_known)
+		writer_u64(w, "max", NULL, ns->max);
+	if (ns->is_stats_known) {
+		json_stat(w, &ns->stats, NL_STAT_DROP, "drop");
+		json_stat(w, &ns->stats, NL_STAT_EARLY_DROP, "early_drop");
+		json_stat(w, &ns->stats, NL_STAT_INSERT_FAILED, "insert_failed");
+	}
+	say_json(w, f, r, check_verdict(f, r));
+	return cmd_finish(w) == EXIT_DONE ? code : 3;
 }
 
 static int doctor_run(void *state, const struct common_options *common, int argc, char **argv)
@@ -436,6 +475,8 @@ static int doctor_run(void *state, const struct common_options *common, int argc
 		cmd_error("%s", err.text);
 		return e == -EINVAL ? EXIT_MISUSE : EXIT_FAILED;
 	}
+	if (s->is_check && common->is_json)
+		return say_check_json(common, f, r);
 	return s->is_check ? say_check(f, r) : say_all(s, common, f, r);
 }
 

@@ -40,7 +40,10 @@ unsigned cmd_columns(void)
 static int to_stdout(void *user, const char *bytes, size_t len)
 {
 	(void)user;
-	return fwrite(bytes, 1, len, stdout) == len ? 0 : -EIO;
+	errno = 0;
+	if (fwrite(bytes, 1, len, stdout) == len)
+		return 0;
+	return errno ? -errno : -EIO;
 }
 
 struct writer *cmd_writer(const struct common_options *common)
@@ -55,6 +58,15 @@ struct writer *cmd_writer(const struct common_options *common)
 	if (writer_new(&o, to_stdout, NULL, &w) < 0)
 		cmd_error("out of memory");
 	return w;
+}
+
+int cmd_finish(struct writer *w)
+{
+	int r = writer_finish(w);
+
+	if (r < 0)
+		cmd_error("standard output: %s", strerror(-r));
+	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
 struct host *cmd_host(const struct common_options *common)

@@ -383,7 +383,7 @@ static int settings_show(struct settings_run *run, const struct common_options *
 		code = cmd_each_netns(common, h, visit, run);
 		writer_end(run->w);
 	}
-	return writer_finish(run->w) < 0 ? EXIT_FAILED : code;
+	return cmd_finish(run->w) == EXIT_DONE ? code : EXIT_FAILED;
 }
 
 static int settings_run(void *state, const struct common_options *common, int argc, char **argv)

@@ -61,7 +61,13 @@ static int size_option(void *state, int key, const char *value, struct ct_err *e
 		return 0;
 	}
 	if (ct_number_u64(value, strlen(value), UINT64_C(1) << 40, number) < 0 || *number == 0)
-		return ct_err_set(err, -EINVAL, "'%s' is not a number of that kind", value);
+		return ct_err_set(err, -EINVAL,
+				  "--%s takes a number from 1 to %" PRIu64 ", not '%s'",
+				  key == SIZE_BITS	   ? "bits"
+				  : key == SIZE_MAX_OPTION ? "max"
+				  : key == SIZE_BUCKETS	   ? "buckets"
+							   : "entries",
+				  UINT64_C(1) << 40, value);
 	if (key == SIZE_BITS && *number != 32 && *number != 64)
 		return ct_err_set(err, -EINVAL, "--bits takes 32 or 64, not '%s'", value);
 	return 0;
@@ -457,11 +463,19 @@ static int show(struct writer *w, const struct picture *p, struct ct_err *err)
 	return r;
 }
 
-static size_t count_namespaces(struct host *h)
+/* How many there are, 0 when unknown. The limit is one for all, so --netns changes nothing but must
+ * name one that exists. -ENOENT with a sentence. */
+static int count_namespaces(struct host *h, const char *netns, size_t *out, struct ct_err *err)
 {
 	auto_fini(netns_list) struct netns_list list = { 0 };
+	int r = netns_list(h, &list, err);
 
-	return netns_list(h, &list, NULL) == 0 ? list.n : 0;
+	*out = r == 0 ? list.n : 0;
+	if (!netns || strcmp(netns, "all") == 0)
+		return 0;
+	if (r == 0)
+		r = netns_find(h, &list, netns, err);
+	return r < 0 ? r : 0;
 }
 
 static int size_run(void *state, const struct common_options *common, int argc, char **argv)
@@ -483,6 +497,10 @@ static int size_run(void *state, const struct common_options *common, int argc, 
 	h = cmd_host(common);
 	if (!h)
 		return EXIT_FAILED;
+	if (count_namespaces(h, common->netns, &p.n_netns, &err) < 0) {
+		cmd_error("%s", err.text);
+		return EXIT_FAILED;
+	}
 	p.is_this_machine = !s->mem_bytes && !s->bits && !s->release;
 	if (size_machine_of(h, &p.m) < 0) {
 		if (!s->mem_bytes) {
@@ -503,10 +521,10 @@ static int size_run(void *state, const struct common_options *common, int argc, 
 		return EXIT_FAILED;
 	if (p.is_this_machine) {
 		size_entry_of(h, &p.m, &now, &p.entry);
-		p.n_netns = count_namespaces(h);
 		if (s->max && boot_read(h, &b, NULL) == 0)
 			p.boot = b;
 	} else {
+		p.n_netns = 0;
 		size_entry_by_release(&p.m, &p.entry);
 	}
 	choose(&p, s, p.is_this_machine ? &now : NULL);
@@ -514,7 +532,7 @@ static int size_run(void *state, const struct common_options *common, int argc, 
 	if (!w)
 		return EXIT_FAILED;
 	fits = show(w, &p, &err);
-	if (writer_finish(w) < 0)
+	if (cmd_finish(w) != EXIT_DONE)
 		return EXIT_FAILED;
 	if (fits < 0) {
 		cmd_error("it does not fit: %s", err.text);

@@ -14,7 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BUFFER_SIZE (64u << 10)
+#define BUFFER_SIZE	(64u << 10)
+/* What some editors put in front of a text. */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 _Static_assert(BUFFER_SIZE > CT_MAX_LINE, "a whole line must fit");
 
 struct listing {
@@ -78,6 +80,13 @@ static int skip_line(struct listing *l)
 	return r;
 }
 
+static bool begins(struct ct_slice line, const char *with)
+{
+	size_t len = strlen(with);
+
+	return line.len >= len && memcmp(line.p, with, len) == 0;
+}
+
 /* The next line, without its newline, into @line. 1, 0 at the end, negative an error. */
 static int next_line(struct listing *l, struct ct_slice *line)
 {
@@ -108,15 +117,12 @@ static int next_line(struct listing *l, struct ct_slice *line)
 		l->line_no++;
 		*line = (struct ct_slice){ l->buf + l->at, (uint32_t)seen };
 		l->at += seen + (end != NULL);
+		if (l->line_no == 1 && begins(*line, BYTE_ORDER_MARK)) {
+			line->p += strlen(BYTE_ORDER_MARK);
+			line->len -= (uint32_t)strlen(BYTE_ORDER_MARK);
+		}
 		return 1;
 	}
-}
-
-static bool begins(struct ct_slice line, const char *with)
-{
-	size_t len = strlen(with);
-
-	return line.len >= len && memcmp(line.p, with, len) == 0;
 }
 
 static bool is_remark(struct ct_slice line)

@@ -136,6 +136,22 @@ TEST(a_line_of_a_gigabyte_is_passed_over)
 	t->provider->free(t);
 }
 
+TEST(a_byte_order_mark_is_no_fault)
+{
+	struct ct_buf b = { 0 };
+	struct table_info info;
+	struct table *t;
+	int r;
+
+	(void)ct_buf_printf(&b, "\xef\xbb\xbf%s%s", good, good);
+	t = opened(file_of(b.p, b.len), TABLE_LISTING);
+	EQ_INT(count(t, &info, &r), 2);
+	EQ_INT(info.n_bad, 0);
+	OK(info.is_whole);
+	t->provider->free(t);
+	ct_buf_fini(&b);
+}
+
 TEST(a_file_that_cannot_be_read_says_so)
 {
 	struct ct_err err = { "" };
@@ -168,4 +184,5 @@ TEST(lines_of_the_kernel_count_their_reader)
 
 TAP_MAIN(&tap_bad_lines_are_counted_and_the_first_is_told, &tap_the_last_line_needs_no_newline,
 	 &tap_lines_across_the_buffer_are_whole, &tap_a_line_of_a_gigabyte_is_passed_over,
-	 &tap_a_file_that_cannot_be_read_says_so, &tap_lines_of_the_kernel_count_their_reader)
+	 &tap_a_byte_order_mark_is_no_fault, &tap_a_file_that_cannot_be_read_says_so,
+	 &tap_lines_of_the_kernel_count_their_reader)
