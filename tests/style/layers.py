@@ -53,6 +53,7 @@ PUBLIC = {
     "engine_setting.def": "lib/engine",
     "engine_stat.def": "lib/engine",
     "helper.def": "lib/engine",
+    "ruleset.h": "lib/ruleset",
     "tuple.h": "lib/ct",
     "status.def": "lib/ct",
     "tcp_state.def": "lib/ct",

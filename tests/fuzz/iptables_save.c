@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * A rule set in iptables-save form: whatever is read is written, and what was written is read and
+ * written again as it is. The first byte says which family, and whether strictly.
+ */
+#include <conntune/ruleset.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/buf.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(int is_true)
+{
+	if (!is_true)
+		abort();
+}
+
+static int append(void *user, const char *text, size_t len)
+{
+	return ct_buf_put(user, text, len);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	unsigned family = size && data[0] & 1 ? CT_SYNTAX_IP6TABLES : CT_SYNTAX_IPTABLES;
+	unsigned strict = size && data[0] & 2 ? CT_SYNTAX_STRICT : 0;
+	struct ct_buf first = { 0 }, second = { 0 };
+	struct ct_err err = { "" };
+	struct ct_ruleset *rs = ct_ruleset_parse((const char *)data, size, family | strict, &err);
+
+	if (!rs) {
+		must(err.text[0] != '\0');
+		return 0;
+	}
+	if (ct_ruleset_print(rs, CT_RULESET_COUNTERS, append, &first) == 0 && first.len) {
+		struct ct_ruleset *again = ct_ruleset_parse(first.p, first.len, family, &err);
+
+		/* Only the line may have grown too long for reading: values spelt out. */
+		must(again || strstr(err.text, "too long") != NULL);
+		if (again) {
+			must(ct_ruleset_print(again, CT_RULESET_COUNTERS, append, &second) == 0);
+			must(first.len == second.len && memcmp(first.p, second.p, first.len) == 0);
+		}
+		ct_ruleset_free(again);
+	}
+	ct_ruleset_free(rs);
+	ct_buf_fini(&first);
+	ct_buf_fini(&second);
+	return 0;
+}
