@@ -110,9 +110,10 @@ def test_rc16_another():
             other = k.doctor(quiet)
     assert drops > 0
     for r in (report, other):
-        f = k.finding(r, "RC16", "warning", "critical")
-        text = k.json.dumps(f)
-        assert str(ns.inode) in text or ns.name in text, f
+        # Others on this machine may be full as well; a finding of its own is about ours.
+        found = [f.get("netns", "") for f in k.findings(r, "warning", "critical")
+                 if f["id"] == "RC16"]
+        assert [n for n in found if str(ns.inode) in n or ns.name in n], found
 
 
 def test_log_told_apart():

@@ -20,7 +20,7 @@ static void add_remedy(const struct facts *f, struct report *r, struct finding *
 				"See what fills it: conntune doctor --netns '%s', conntune top "
 				"--netns '%s' --by proto,dport. Timeouts can be shortened inside "
 				"that namespace alone. As a palliative: %s",
-				ns->name, ns->name, judge_raise(f, r, &f->netns[0]));
+				ns->name, ns->name, judge_raise(f, r, ns));
 	x->danger = "The limit holds for all: any tenant may then hold that many entries.";
 }
 
