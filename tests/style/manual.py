@@ -60,6 +60,15 @@ def help_table(conntune, command):
     return flags
 
 
+def too_wide(conntune, verbs):
+    """Lines of help that a terminal of 80 columns would break."""
+    wide = []
+    for argv in [["help"], *([verb, "--help"] for verb in sorted(verbs))]:
+        done = subprocess.run([conntune, *argv], text=True, check=True, stdout=subprocess.PIPE)
+        wide += [line for line in done.stdout.splitlines() if len(line) > 80]
+    return wide
+
+
 def compare(one, one_name, other, other_name):
     return ([f"in {one_name}, not in {other_name}: {f}" for f in sorted(one - other)] +
             [f"in {other_name}, not in {one_name}: {f}" for f in sorted(other - one)])
@@ -131,6 +140,7 @@ def main(conntune, bash, zsh, fish):
     for verb in sorted(set(tables) - {"*"}):
         tap.test(f"{verb} --help shows its options",
                  compare(help_table(conntune, verb), "help", tables[verb] | tables["*"], "table"))
+    tap.test("help fits into 80 columns", too_wide(conntune, set(tables) - {"*"}))
     completions(tap, tables, bash, zsh, fish)
     documents(tap, set(tables) - {"*"})
     lint(tap)

@@ -140,7 +140,7 @@ static int run(void *state, const struct common_options *common, int argc, char 
 
 const struct command command_collect = {
 	.name = "collect",
-	.summary = "Copy what is known of this machine into a folder, to be read elsewhere",
+	.summary = "Copy what these commands read into a folder, to be read elsewhere",
 	.arguments = "DIR",
 	.options = options,
 	.option = option,

@@ -482,7 +482,7 @@ static int doctor_run(void *state, const struct common_options *common, int argc
 
 const struct command command_doctor = {
 	.name = "doctor",
-	.summary = "Say what is wrong with connection tracking here, why, and what to do",
+	.summary = "Say what is wrong with connection tracking, why, and what to do",
 	.options = doctor_options,
 	.option = doctor_option,
 	.run = doctor_run,

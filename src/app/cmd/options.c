@@ -141,6 +141,29 @@ int options_parse(const struct command *c, int *argc, char **argv, void *state,
 	return 0;
 }
 
+enum { HELP_INDENT = 33, HELP_WIDTH = 80 };
+
+/* A help text from column HELP_INDENT on, broken between words. */
+static void help_text(const char *text)
+{
+	size_t room = HELP_WIDTH - HELP_INDENT;
+
+	while (strlen(text) > room) {
+		size_t len = room;
+
+		while (len > 0 && text[len] != ' ')
+			len--;
+		if (len == 0)
+			len = strcspn(text, " ");
+		(void)printf("%.*s\n", (int)len, text);
+		text += len + strspn(text + len, " ");
+		if (*text)
+			(void)printf("%*s", HELP_INDENT, "");
+	}
+	if (*text)
+		(void)printf("%s\n", text);
+}
+
 static void help_lines(const struct option_spec *o)
 {
 	for (; o && o->name; o++) {
@@ -149,7 +172,8 @@ static void help_lines(const struct option_spec *o)
 		(void)snprintf(left, sizeof(left), "%c%c%s --%s%s%s", o->letter ? '-' : ' ',
 			       o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
 			       o->value ? " " : "", o->value ? o->value : "");
-		(void)printf("  %-30s %s\n", left, o->help);
+		(void)printf("  %-*s ", HELP_INDENT - 3, left);
+		help_text(o->help);
 	}
 }
 

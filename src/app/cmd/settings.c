@@ -411,7 +411,7 @@ static int settings_run(void *state, const struct common_options *common, int ar
 
 const struct command command_settings = {
 	.name = "settings",
-	.summary = "Every setting now, after the next boot and by default; or one explained",
+	.summary = "Show every setting now, after a boot and by default; explain one",
 	.arguments = "[NAME...]",
 	.options = settings_options,
 	.option = settings_option,

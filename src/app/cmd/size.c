@@ -543,7 +543,7 @@ static int size_run(void *state, const struct common_options *common, int argc, 
 
 const struct command command_size = {
 	.name = "size",
-	.summary = "From memory to limit and buckets by every rule in use, and what it costs",
+	.summary = "From memory to limit and buckets by every rule, and what they cost",
 	.options = size_options,
 	.option = size_option,
 	.run = size_run,

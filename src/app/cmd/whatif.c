@@ -237,7 +237,7 @@ static int whatif_run(void *state, const struct common_options *common, int argc
 
 const struct command command_whatif = {
 	.name = "whatif",
-	.summary = "Tell the effect of a change before it is made, from one look at the table",
+	.summary = "Tell the effect of a change before it is made",
 	.options = whatif_options,
 	.option = whatif_option,
 	.run = whatif_run,
