@@ -8,9 +8,9 @@
  *
  * A link is an entry's number and a direction in one word; 0 ends a chain.
  */
-#include <string.h>
+#include "lib/engine/key.h"
 
-#include "lib/engine/engine.h"
+#include <string.h>
 
 enum { PAGE_BUCKETS = 512, MIN_CHAIN = 50, MAX_CHAIN = 80 };
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/engine/key.h"
 #include "lib/packet/wire.h"
 
 enum { DEFAULT_MAX = 262144, MAX_BUCKETS = 268435455 };
@@ -233,41 +234,6 @@ uint32_t ct_table_find(struct ct_engine *en, const struct probe *pr)
 		number = 0;
 	}
 	return number;
-}
-
-void ct_entry_set_deadline(struct ct_engine *en, uint32_t number, ct_tick deadline)
-{
-	struct entry *e = entry_at(en, number);
-
-	e->deadline = deadline;
-	if (en->chains)
-		return;
-	if (e->check == CHECK_NONE || (int32_t)(deadline - e->check) < 0)
-		ct_expiry_set(en, number, deadline);
-}
-
-void ct_entry_count(const struct visit *v)
-{
-	struct acct *a;
-
-	if (!(v->e->flags & ENTRY_HAS_ACCT))
-		return;
-	a = entry_acct(v->en->pools, v->number);
-	a->packets[v->dir]++;
-	a->bytes[v->dir] += v->p->size;
-}
-
-void ct_entry_refresh(const struct visit *v, ct_tick timeout)
-{
-	struct entry *e = v->e;
-
-	if (!(e->status & CT_STATUS_FIXED_TIMEOUT)) {
-		if (!(e->status & CT_STATUS_CONFIRMED))
-			e->deadline = timeout;
-		else if (e->deadline != v->en->tick + timeout)
-			ct_entry_set_deadline(v->en, v->number, v->en->tick + timeout);
-	}
-	ct_entry_count(v);
 }
 
 static void fill_proto(const struct ct_engine *en, uint32_t number, struct ct_entry *out)

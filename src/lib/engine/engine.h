@@ -87,13 +87,11 @@ void ct_pool_give(struct ct_engine *en, uint32_t number);
 /* key.c */
 void ct_probe_make(const struct ct_engine *en, const struct ct_tuple *t, uint16_t zone,
 		   struct probe *out);
-/* The same for the packets that are most common, straight from the bytes, without the hash; parses
- * the packet on the way. False when it is none of them. */
-bool ct_probe_quick(struct ct_packet *p, struct probe *out);
-/* The hash of a quick probe; that of the packet @before (may be null), when it has the same key. */
-void ct_probe_hash(const struct ct_engine *en, struct probe *pr, const struct probe *before);
-bool ct_probe_matches(const struct ct_engine *en, const struct probe *pr, uint32_t number);
-enum ct_dir ct_probe_dir(const struct probe *pr, const struct entry *e);
+/* The same, and ct_packet_parse(), for the packets that are most of all: whole TCP and UDP over
+ * IPv4 without options. False, with nothing done, for all others. @before: null, or a probe that
+ * may well be of the same flow, whose hash then is taken. */
+bool ct_probe_quick(const struct ct_engine *en, struct ct_packet *p, const struct probe *before,
+		    struct probe *out);
 /* The hashes of both tuples of an entry, in kernel fidelity. */
 void ct_entry_hashes(const struct ct_engine *en, uint32_t number, uint64_t hash[CT_DIR_MAX]);
 void ct_entry_probe(const struct ct_engine *en, uint32_t number, struct probe *out);
@@ -103,9 +101,6 @@ void ct_entry_tuple(const struct ct_engine *en, uint32_t number, enum ct_dir dir
 /* index.c */
 int ct_index_new(struct ct_engine *en);
 void ct_index_free(struct ct_engine *en);
-void ct_index_prefetch(const struct index *ix, uint64_t hash);
-/* The first entry whose tag fits, to prefetch it; 0 when there is none. */
-uint32_t ct_index_guess(const struct index *ix, uint64_t hash);
 uint32_t ct_index_find(const struct ct_engine *en, const struct probe *pr);
 int ct_index_insert(struct ct_engine *en, uint64_t hash, uint32_t number);
 void ct_index_remove(struct ct_engine *en, uint64_t hash, uint32_t number);
@@ -120,8 +115,6 @@ uint32_t ct_chains_buckets(const struct ct_engine *en);
 uint32_t ct_chain_bucket(const struct ct_engine *en, uint64_t hash);
 void ct_chain_prefetch(const struct ct_engine *en, uint64_t hash);
 uint32_t ct_chain_guess(const struct ct_engine *en, uint64_t hash);
-/* True when @pr is what hangs first in its bucket, as entry @number. */
-bool ct_chain_is_first(const struct ct_engine *en, const struct probe *pr, uint32_t number);
 /* A bucket's links: number << 1 | direction, 0 at the end; the second kind of step passes over
  * the same entry's other link, so that the entry may be killed. */
 uint32_t ct_chain_first(const struct ct_engine *en, uint32_t bucket);
@@ -130,6 +123,8 @@ uint32_t ct_chain_next_other(const struct ct_engine *en, uint32_t link);
 /* Finds an entry and ends the expired ones on the way; peek only looks. */
 uint32_t ct_chain_find(struct ct_engine *en, const struct probe *pr);
 uint32_t ct_chain_peek(const struct ct_engine *en, const struct probe *pr);
+/* Is an entry the first link of its chain, and what ct_chain_find() would find? */
+bool ct_chain_is_first(const struct ct_engine *en, const struct probe *pr, uint32_t number);
 /* -1 when one of the two chains is too long. */
 int ct_chain_insert(struct ct_engine *en, uint32_t number);
 void ct_chain_remove(struct ct_engine *en, uint32_t number);
@@ -156,10 +151,6 @@ void ct_event_tell(struct ct_engine *en, uint32_t number, unsigned events, enum 
 void ct_entry_fill(const struct ct_engine *en, uint32_t number, struct ct_entry *out);
 /* Takes a confirmed entry out of the table, tells its end and frees it: nf_ct_delete(). */
 void ct_entry_kill(struct ct_engine *en, uint32_t number, enum ct_end end);
-/* nf_ct_refresh_acct() and nf_ct_acct_update() */
-void ct_entry_refresh(const struct visit *v, ct_tick timeout);
-void ct_entry_count(const struct visit *v);
-void ct_entry_set_deadline(struct ct_engine *en, uint32_t number, ct_tick deadline);
 uint32_t ct_table_find(struct ct_engine *en, const struct probe *pr);
 
 /* icmp.c: nf_conntrack_icmpv4_error() and its like. True when the packet's way ends there. */
@@ -187,6 +178,42 @@ static inline struct entry *entry_at(const struct ct_engine *en, uint32_t number
 static inline ct_tick ticks(uint32_t seconds)
 {
 	return seconds * ENGINE_HZ;
+}
+
+/* Exact fidelity: most refreshes put a deadline off, which the expiry tree need not know. */
+static inline void ct_entry_set_deadline(struct ct_engine *en, uint32_t number, ct_tick deadline)
+{
+	struct entry *e = entry_at(en, number);
+
+	e->deadline = deadline;
+	if (!en->chains && (e->check == CHECK_NONE || (int32_t)(deadline - e->check) < 0))
+		ct_expiry_set(en, number, deadline);
+}
+
+/* nf_ct_acct_update() */
+static inline void ct_entry_count(const struct visit *v)
+{
+	struct acct *a;
+
+	if (!(v->e->flags & ENTRY_HAS_ACCT))
+		return;
+	a = entry_acct(v->en->pools, v->number);
+	a->packets[v->dir]++;
+	a->bytes[v->dir] += v->p->size;
+}
+
+/* nf_ct_refresh_acct() */
+static inline void ct_entry_refresh(const struct visit *v, ct_tick timeout)
+{
+	struct entry *e = v->e;
+
+	if (!(e->status & CT_STATUS_FIXED_TIMEOUT)) {
+		if (!(e->status & CT_STATUS_CONFIRMED))
+			e->deadline = timeout;
+		else if (e->deadline != v->en->tick + timeout)
+			ct_entry_set_deadline(v->en, v->number, v->en->tick + timeout);
+	}
+	ct_entry_count(v);
 }
 
 #endif

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "lib/engine/engine.h"
+#include "lib/engine/key.h"
 #include "lib/packet/wire.h"
 
 /* Counted as an error, not as invalid, and without an entry. */

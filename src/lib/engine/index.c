@@ -1,77 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * From key to entry, for exact fidelity: lines of 8 slots, each a 16-bit tag and an entry number.
+ * From key to entry, for exact fidelity: lines of 10 slots, each a 16-bit tag and an entry number.
  *
- * A lookup compares the 8 tags of one line at once and touches an entry only when a tag fits. A
+ * A lookup compares the 10 tags of one line at once and touches an entry only when a tag fits. A
  * full line spills into the next; it counts what went past it, so that a search knows where to
  * end. The array grows by steps: a larger one is filled beside it, two lines with each insertion.
  */
+#include "lib/engine/index.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
+#include "lib/engine/key.h"
 
-#include "lib/engine/engine.h"
-
-enum { SLOTS = 8, FIRST_LINES = 1024, MOVE_LINES = 2 };
+enum { FIRST_LINES = 1024, MOVE_LINES = 2, MOVE_AHEAD = 4 };
 #define MAX_LINES (UINT32_C(1) << 30)
 
-struct line {
-	uint16_t tag[SLOTS]; /* 0: empty */
-	uint32_t number[SLOTS];
-	uint32_t n_past; /* entries whose way from home led past this line */
-	uint32_t unused[3];
-};
-_Static_assert(sizeof(struct line) == 64, "one line of cache");
-
-struct lines {
-	struct line *at;
-	uint32_t n;
-};
-
-struct index {
-	struct lines now, old; /* old: what is still to be moved from */
-	uint32_t n_moved;      /* lines of old done */
-	uint64_t n_entries;
-};
-
-/* A line is full enough at 6.7 of 8. */
+/* A line is full enough at 8 of 10. */
 static uint32_t lines_for(uint64_t entries)
 {
-	uint64_t n = entries * 10 / 67 + 1;
+	uint64_t n = entries / 8 + 1;
 
 	return n > MAX_LINES ? MAX_LINES : (uint32_t)n;
-}
-
-static inline uint32_t home_of(uint64_t hash, uint32_t n)
-{
-	return (uint32_t)((hash >> 32) * n >> 32);
-}
-
-static inline uint16_t tag_of(uint64_t hash)
-{
-	uint16_t tag = (uint16_t)hash;
-
-	return tag ? tag : 1;
-}
-
-/* A bit for each slot whose tag is @tag. */
-static inline unsigned match(const struct line *l, uint16_t tag)
-{
-#if defined(__SSE2__)
-	__m128i have = _mm_load_si128((const __m128i *)(const void *)l->tag);
-	__m128i same = _mm_cmpeq_epi16(have, _mm_set1_epi16((short)tag));
-
-	return (unsigned)_mm_movemask_epi8(_mm_packs_epi16(same, _mm_setzero_si128()));
-#else
-	unsigned bits = 0;
-
-	for (unsigned i = 0; i < SLOTS; i++)
-		bits |= (unsigned)(l->tag[i] == tag) << i;
-	return bits;
-#endif
 }
 
 static int lines_new(struct ct_engine *en, uint32_t n, struct lines *out)
@@ -121,29 +71,16 @@ void ct_index_free(struct ct_engine *en)
 	en->index = NULL;
 }
 
-void ct_index_prefetch(const struct index *ix, uint64_t hash)
-{
-	__builtin_prefetch(&ix->now.at[home_of(hash, ix->now.n)]);
-}
-
-uint32_t ct_index_guess(const struct index *ix, uint64_t hash)
-{
-	const struct line *l = &ix->now.at[home_of(hash, ix->now.n)];
-	unsigned bits = match(l, tag_of(hash));
-
-	return bits ? l->number[__builtin_ctz(bits)] : 0;
-}
-
 static inline uint32_t lines_find(const struct ct_engine *en, const struct lines *ls,
 				  const struct probe *pr)
 {
-	uint32_t i = home_of(pr->hash, ls->n);
-	uint16_t tag = tag_of(pr->hash);
+	uint32_t i = line_home(pr->hash, ls->n);
+	uint16_t tag = line_tag(pr->hash);
 
 	for (;;) {
 		const struct line *l = &ls->at[i];
 
-		for (unsigned bits = match(l, tag); bits; bits &= bits - 1) {
+		for (unsigned bits = line_match(l, tag); bits; bits &= bits - 1) {
 			uint32_t number = l->number[__builtin_ctz(bits)];
 
 			if (ct_probe_matches(en, pr, number))
@@ -167,16 +104,16 @@ uint32_t ct_index_find(const struct ct_engine *en, const struct probe *pr)
 
 static void lines_put(struct lines *ls, uint64_t hash, uint32_t number)
 {
-	uint32_t i = home_of(hash, ls->n);
+	uint32_t i = line_home(hash, ls->n);
 
 	for (;;) {
 		struct line *l = &ls->at[i];
-		unsigned empty = match(l, 0);
+		unsigned empty = line_match(l, 0);
 
 		if (empty) {
 			unsigned slot = (unsigned)__builtin_ctz(empty);
 
-			l->tag[slot] = tag_of(hash);
+			l->tag[slot] = line_tag(hash);
 			l->number[slot] = number;
 			return;
 		}
@@ -188,13 +125,13 @@ static void lines_put(struct lines *ls, uint64_t hash, uint32_t number)
 /* Takes an entry out and the marks of its way with it. True when it was there. */
 static bool lines_drop(struct lines *ls, uint64_t hash, uint32_t number)
 {
-	uint32_t home = home_of(hash, ls->n), i = home;
-	uint16_t tag = tag_of(hash);
+	uint32_t home = line_home(hash, ls->n), i = home;
+	uint16_t tag = line_tag(hash);
 
 	for (;;) {
 		struct line *l = &ls->at[i];
 
-		for (unsigned bits = match(l, tag); bits; bits &= bits - 1) {
+		for (unsigned bits = line_match(l, tag); bits; bits &= bits - 1) {
 			unsigned slot = (unsigned)__builtin_ctz(bits);
 
 			if (l->number[slot] != number)
@@ -225,9 +162,22 @@ static void move_line(struct ct_engine *en, struct index *ix, uint32_t i)
 	}
 }
 
+/* The keys of the entries of a line that will soon be moved. */
+__attribute__((always_inline)) static inline void prefetch_line(const struct ct_engine *en,
+								const struct index *ix, uint32_t i)
+{
+	const struct line *l = &ix->old.at[i];
+
+	for (unsigned slot = 0; slot < SLOTS; slot++)
+		if (l->tag[slot])
+			__builtin_prefetch(entry_at(en, l->number[slot]));
+}
+
 static void move_some(struct ct_engine *en, struct index *ix, uint32_t n)
 {
 	while (ix->old.at && n--) {
+		if (ix->n_moved + MOVE_AHEAD < ix->old.n)
+			prefetch_line(en, ix, ix->n_moved + MOVE_AHEAD);
 		if (ix->n_moved < ix->old.n)
 			move_line(en, ix, ix->n_moved++);
 		if (ix->n_moved == ix->old.n)
@@ -281,7 +231,7 @@ void ct_index_remove(struct ct_engine *en, uint64_t hash, uint32_t number)
 
 unsigned ct_index_sample(const struct index *ix, uint64_t hash, uint32_t *out, unsigned max)
 {
-	uint32_t i = home_of(hash, ix->now.n);
+	uint32_t i = line_home(hash, ix->now.n);
 	unsigned n = 0;
 
 	/* A quarter full at least, lines rarely are all empty; so a few suffice. */

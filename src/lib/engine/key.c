@@ -6,13 +6,24 @@
  * packet of either direction makes the same key, and one place in the index serves both. The hash
  * is SipHash-1-3 under the engine's secret seed: without it, nobody can aim at a bucket.
  */
+#include "lib/engine/key.h"
+
 #include <string.h>
 
 #include "lib/base/sip.h"
-#include "lib/engine/engine.h"
 #include "lib/packet/wire.h"
 
-static void probe_hash(const struct ct_engine *en, struct probe *pr)
+/* The kernel's buckets tell the directions apart; equal tuples have no direction. */
+static inline uint64_t hash_words(const struct ct_engine *en, const struct probe *pr, uint64_t addr,
+				  uint64_t rest)
+{
+	bool is_other = en->chains && pr->is_high && !pr->is_self;
+	uint64_t words[2] = { addr, rest };
+
+	return ct_sip_words(en->key[is_other ? 2 : 0], words, 2);
+}
+
+static inline void probe_hash(const struct ct_engine *en, struct probe *pr)
 {
 	uint64_t words[4];
 
@@ -21,11 +32,7 @@ static void probe_hash(const struct ct_engine *en, struct probe *pr)
 		pr->key.addr.fingerprint = ct_sip_words(en->key[1], words, 4);
 	}
 	memcpy(words, &pr->key, 16);
-	/* The kernel's buckets tell the directions apart; equal tuples have no direction. */
-	if (en->chains && pr->is_high && !pr->is_self)
-		pr->hash = ct_sip_words(en->key[2], words, 2);
-	else
-		pr->hash = ct_sip_words(en->key[0], words, 2);
+	pr->hash = hash_words(en, pr, words[0], words[1]);
 }
 
 static bool is_icmp(uint8_t proto)
@@ -85,13 +92,14 @@ void ct_probe_make(const struct ct_engine *en, const struct ct_tuple *t, uint16_
 	probe_hash(en, out);
 }
 
-bool ct_probe_quick(struct ct_packet *p, struct probe *out)
+bool ct_probe_quick(const struct ct_engine *en, struct ct_packet *p, const struct probe *before,
+		    struct probe *out)
 {
+	enum { PLAIN = 0x45, IS_FRAGMENT = 0x3fff };
 	const uint8_t *ip = p->data;
-	uint64_t src, dst;
+	uint64_t src, dst, differ, addr, rest;
 
-	/* IPv4 without options, not a fragment, with ports: nearly all there is. */
-	if (p->size < 28 || ip[0] != 0x45 || (ip[6] & 0x1f) != 0 || ip[7] != 0 ||
+	if (p->size < 28 || ip[0] != PLAIN || (wire_be16(ip + 6) & IS_FRAGMENT) != 0 ||
 	    (ip[9] != PROTO_TCP && ip[9] != PROTO_UDP))
 		return false;
 	p->family = CT_FAMILY_IPV4;
@@ -101,48 +109,20 @@ bool ct_probe_quick(struct ct_packet *p, struct probe *out)
 	dst = (uint64_t)wire_raw32(ip + 16) << 16 | wire_raw16(ip + 22);
 	out->is_high = src > dst;
 	out->is_self = src == dst;
-	if (out->is_high) {
-		uint64_t t = src;
-
-		src = dst;
-		dst = t;
-	}
-	out->key = (struct key){
-		.addr.ip4 = { (ct_be32)(src >> 16), (ct_be32)(dst >> 16) },
-		.low_part = (ct_be16)src,
-		.high_part = (ct_be16)dst,
-		.proto = p->proto,
-		.zone = p->zone,
-	};
-	return true;
-}
-
-void ct_probe_hash(const struct ct_engine *en, struct probe *pr, const struct probe *before)
-{
-	if (before && pr->is_high == before->is_high &&
-	    memcmp(&pr->key, &before->key, sizeof(pr->key)) == 0)
-		pr->hash = before->hash;
+	/* Directions come at random: a branch on them would be guessed wrong half of the time. */
+	differ = (src ^ dst) & -(uint64_t)out->is_high;
+	src ^= differ;
+	dst ^= differ;
+	addr = src >> 16 | dst >> 16 << 32;
+	rest = (src & 0xffff) | (dst & 0xffff) << 16 | (uint64_t)p->proto << 32 |
+	       (uint64_t)p->zone << 48;
+	key_set(&out->key, addr, rest);
+	if (before && key_equal(&before->key, &out->key) &&
+	    (!en->chains || before->is_high == out->is_high))
+		out->hash = before->hash;
 	else
-		probe_hash(en, pr);
-}
-
-bool ct_probe_matches(const struct ct_engine *en, const struct probe *pr, uint32_t number)
-{
-	const struct entry *e = entry_at(en, number);
-
-	if (memcmp(&e->key, &pr->key, sizeof(e->key)) != 0)
-		return false;
-	return !e->key.is_ipv6 || memcmp(entry_addr6(en->pools, number), pr->addr6, 32) == 0;
-}
-
-/* When both tuples are equal, the kernel finds the one it inserted last: the reply. */
-enum ct_dir ct_probe_dir(const struct probe *pr, const struct entry *e)
-{
-	bool is_orig_high = e->flags & ENTRY_ORIG_HIGH;
-
-	if (pr->is_self)
-		return CT_DIR_REPLY;
-	return pr->is_high == is_orig_high ? CT_DIR_ORIG : CT_DIR_REPLY;
+		out->hash = hash_words(en, out, addr, rest);
+	return true;
 }
 
 static bool is_self(const struct ct_engine *en, uint32_t number)

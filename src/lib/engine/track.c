@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "lib/engine/expect.h"
+#include "lib/engine/index.h"
+#include "lib/engine/key.h"
 #include "lib/packet/wire.h"
 
 enum { BURST_LEN = 32 };
@@ -150,7 +152,8 @@ static enum ct_info info_of(const struct entry *e, enum ct_dir dir)
 }
 
 /* The entry that a burst has guessed, if it is what a search would find. */
-static bool is_guess_right(const struct ct_engine *en, const struct probe *pr, uint32_t guess)
+static inline bool is_guess_right(const struct ct_engine *en, const struct probe *pr,
+				  uint32_t guess)
 {
 	const struct entry *e = entry_at(en, guess);
 
@@ -160,8 +163,8 @@ static bool is_guess_right(const struct ct_engine *en, const struct probe *pr, u
 }
 
 /* resolve_normal_ct(): finds or begins the entry. False when the packet's way ends here. */
-static bool resolve(struct ct_engine *en, struct ct_packet *p, const struct probe *pr,
-		    uint32_t guess, struct visit *v)
+static inline bool resolve(struct ct_engine *en, struct ct_packet *p, const struct probe *pr,
+			   uint32_t guess, struct visit *v)
 {
 	struct ct_tuple t, other;
 
@@ -193,7 +196,7 @@ static bool resolve(struct ct_engine *en, struct ct_packet *p, const struct prob
 }
 
 /* The second half of nf_conntrack_in(), after the tracker has judged. False: look up again. */
-static bool conclude(const struct visit *v, enum judgement j)
+static inline bool conclude(const struct visit *v, enum judgement j)
 {
 	struct ct_engine *en = v->en;
 	struct ct_packet *p = v->p;
@@ -232,14 +235,15 @@ static bool conclude(const struct visit *v, enum judgement j)
 	return true;
 }
 
-static void track(struct ct_engine *en, struct ct_packet *p, const struct probe *pr, uint32_t guess)
+/* @guess: the number of an entry that may be the packet's, or 0. */
+static inline void track(struct ct_engine *en, struct ct_packet *p, const struct probe *pr,
+			 uint32_t guess)
 {
 	struct visit v = { .en = en, .p = p };
 
 	do {
 		if (!resolve(en, p, pr, guess, &v))
 			return;
-		guess = 0;
 	} while (!conclude(&v, ct_tracker_of(p->proto)->packet(&v)));
 }
 
@@ -257,7 +261,7 @@ static bool prepare(struct ct_engine *en, struct ct_packet *p, struct probe *pr)
 }
 
 /* The first steps of nf_conntrack_in(), which need no table. False: the way ends here. */
-static bool begin_way(struct ct_packet *p)
+static inline bool begin_way(struct ct_packet *p)
 {
 	p->verdict = CT_ACCEPT;
 	p->events = 0;
@@ -269,8 +273,6 @@ static bool begin_way(struct ct_packet *p)
 
 static bool enter(struct ct_engine *en, struct ct_packet *p)
 {
-	if (!begin_way(p))
-		return false;
 	if (ct_packet_parse(p) < 0) {
 		set_invalid(en, p, "no layer 4 header");
 		return false;
@@ -299,8 +301,14 @@ static void track_alone(struct ct_engine *en, struct ct_packet *p)
 
 void ct_engine_in(struct ct_engine *en, struct ct_packet *p, ct_time now)
 {
+	struct probe pr;
+
 	ct_clock_set(en, now);
-	if (enter(en, p))
+	if (!begin_way(p))
+		return;
+	if (ct_probe_quick(en, p, NULL, &pr))
+		track(en, p, &pr, 0);
+	else if (enter(en, p))
 		track_alone(en, p);
 }
 
@@ -363,10 +371,11 @@ static void insert(struct ct_engine *en, struct ct_packet *p, struct entry *e,
 	en->stats.created++;
 	if (e->status & CT_STATUS_EXPECTED)
 		events |= CT_EVENT_RELATED;
-	ct_event_tell(en, number, events, CT_END_NONE, en->now);
+	if (en->cfg.event)
+		ct_event_tell(en, number, events, CT_END_NONE, en->now);
 }
 
-static void leave(struct ct_engine *en, struct ct_packet *p, const struct probe *fresh)
+static inline void leave(struct ct_engine *en, struct ct_packet *p, const struct probe *fresh)
 {
 	struct entry *e;
 
@@ -385,7 +394,7 @@ static void leave(struct ct_engine *en, struct ct_packet *p, const struct probe 
 	if (!(e->status & CT_STATUS_CONFIRMED)) {
 		if (ct_info_dir(p->info) == CT_DIR_ORIG)
 			insert(en, p, e, fresh);
-	} else if (p->events) {
+	} else if (p->events && en->cfg.event) {
 		ct_event_tell(en, p->entry.number, p->events, CT_END_NONE, en->now);
 	}
 	p->events = 0;
@@ -397,7 +406,8 @@ void ct_engine_confirm(struct ct_engine *en, struct ct_packet *p, ct_time now)
 	leave(en, p, NULL);
 }
 
-static void prefetch(const struct ct_engine *en, uint64_t hash)
+__attribute__((always_inline)) static inline void prefetch(const struct ct_engine *en,
+							   uint64_t hash)
 {
 	if (en->chains)
 		ct_chain_prefetch(en, hash);
@@ -405,23 +415,22 @@ static void prefetch(const struct ct_engine *en, uint64_t hash)
 		ct_index_prefetch(en->index, hash);
 }
 
-static uint32_t guess(const struct ct_engine *en, uint64_t hash)
+static inline uint32_t guess(const struct ct_engine *en, uint64_t hash)
 {
 	return en->chains ? ct_chain_guess(en, hash) : ct_index_guess(en->index, hash);
 }
 
-/* What is left to do for a packet of a burst. */
+/* What stands between a packet and its tracker. */
 enum way { WAY_DONE, WAY_ALONE, WAY_READY };
 
-static enum way approach(struct ct_engine *en, struct ct_packet *p, struct probe *pr,
-			 const struct probe *before)
+/* Everything up to the lookup. */
+static inline enum way approach(struct ct_engine *en, struct ct_packet *p,
+				const struct probe *before, struct probe *pr)
 {
 	if (!begin_way(p))
 		return WAY_DONE;
-	if (ct_probe_quick(p, pr)) {
-		ct_probe_hash(en, pr, before);
+	if (ct_probe_quick(en, p, before, pr))
 		return WAY_READY;
-	}
 	if (!enter(en, p))
 		return WAY_DONE;
 	if (p->proto == PROTO_ICMP || p->proto == PROTO_ICMPV6)
@@ -429,38 +438,45 @@ static enum way approach(struct ct_engine *en, struct ct_packet *p, struct probe
 	return prepare(en, p, pr) ? WAY_READY : WAY_DONE;
 }
 
+/* Always inline: gcc takes a function that only prefetches for one without effect and leaves its
+ * calls out. */
+__attribute__((always_inline)) static inline void prefetch_entry(const struct ct_engine *en,
+								 uint32_t number)
+{
+	enum entry_class class = entry_class_of(number);
+	const struct entry *e = entry_at(en, number);
+
+	__builtin_prefetch(e, 1);
+	if (class == CLASS_TCP || class == CLASS_TCP6)
+		__builtin_prefetch(e + 1, 1);
+	if (class == CLASS_SMALL6 || class == CLASS_TCP6)
+		__builtin_prefetch(entry_addr6(en->pools, number));
+}
+
 /* One burst: all hashes, then all lines of the index, then all entries, so that each wait for
- * memory is shared; then the packets in their order. A guess is checked before it is believed, so
- * two packets of one flow are as good as two bursts. */
+ * memory is shared; then the packets in their order. What is guessed about a packet's entry is
+ * verified in its turn, so two packets of one flow are as good as two bursts. */
 static void burst(struct ct_engine *en, struct ct_packet *p[], unsigned n)
 {
 	struct probe pr[BURST_LEN];
-	uint32_t number[BURST_LEN];
+	uint32_t entry[BURST_LEN];
 	enum way way[BURST_LEN];
 	const struct probe *before = NULL;
 
 	for (unsigned i = 0; i < n; i++) {
-		way[i] = approach(en, p[i], &pr[i], before);
-		before = NULL;
-		if (way[i] != WAY_READY)
-			continue;
-		before = pr[i].key.is_ipv6 ? NULL : &pr[i];
-		prefetch(en, pr[i].hash);
+		way[i] = approach(en, p[i], before, &pr[i]);
+		before = way[i] == WAY_READY ? &pr[i] : NULL;
+		if (before)
+			prefetch(en, pr[i].hash);
 	}
 	for (unsigned i = 0; i < n; i++) {
-		const struct entry *e;
-
-		number[i] = way[i] == WAY_READY ? guess(en, pr[i].hash) : 0;
-		if (!number[i])
-			continue;
-		e = entry_at(en, number[i]);
-		__builtin_prefetch(e, 1);
-		if (p[i]->proto == PROTO_TCP)
-			__builtin_prefetch(e + 1, 1);
+		entry[i] = way[i] == WAY_READY ? guess(en, pr[i].hash) : 0;
+		if (entry[i])
+			prefetch_entry(en, entry[i]);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		if (way[i] == WAY_READY)
-			track(en, p[i], &pr[i], number[i]);
+			track(en, p[i], &pr[i], entry[i]);
 		else if (way[i] == WAY_ALONE)
 			track_alone(en, p[i]);
 		leave(en, p[i], way[i] == WAY_READY ? &pr[i] : NULL);
