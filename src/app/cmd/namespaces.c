@@ -19,13 +19,18 @@ void cmd_netns_name(const struct netns *ns, char *out, size_t size)
 		(void)snprintf(out, size, "net:[%" PRIu64 "]", ns->inode);
 }
 
-static int visit_one(struct host *h, const struct netns *ns, cmd_visitor visit, void *user)
+/* One of many that ended since they were listed (@may_be_gone) is no loss. */
+static int visit_one(struct host *h, const struct netns *ns, bool may_be_gone, cmd_visitor visit,
+		     void *user)
 {
 	struct ct_err err = { "" };
 	struct host *inside;
 	int r;
 
-	if (host_in_netns(h, ns, &inside, &err) < 0) {
+	r = host_in_netns(h, ns, &inside, &err);
+	if (r == -ENOENT && may_be_gone)
+		return EXIT_DONE;
+	if (r < 0) {
 		cmd_error("%s", err.text);
 		return EXIT_FAILED;
 	}
@@ -55,13 +60,14 @@ int cmd_each_netns(const struct common_options *common, struct host *h, cmd_visi
 		}
 	}
 	for (size_t i = 0; i < list.n; i++) {
-		int r = found < 0 || (size_t)found == i ? visit_one(h, &list.at[i], visit, user)
-							: EXIT_DONE;
+		int r = found < 0 || (size_t)found == i
+				? visit_one(h, &list.at[i], found < 0, visit, user)
+				: EXIT_DONE;
 
 		code = code == EXIT_DONE ? r : code;
 	}
 	if (found < 0 && list.n_hidden)
-		cmd_warn(common, "%u processes hide their namespaces; there may be more",
+		cmd_warn(common, "the namespaces of %u processes are hidden; there may be more",
 			 list.n_hidden);
 	return code;
 }

@@ -95,7 +95,10 @@ static void tracking_by_rules(struct writer *w, const struct facts *f)
 
 	for (unsigned i = 1; i < RULES_NEED_MAX; i++)
 		n += r->n_need[i];
-	if (!r->is_known) {
+	if (!r->is_known && n > 0) {
+		(void)snprintf(why, sizeof(why), "at least %" PRIu64 " of the rules need it", n);
+		say_state(w, "on", why);
+	} else if (!r->is_known) {
 		(void)snprintf(why, sizeof(why), "%s; which rules need it is not known (%.120s)",
 			       ns->is_count_known && ns->count > 0 ? "there are entries"
 								   : "the tracker is there",

@@ -76,7 +76,10 @@ struct rules {
 	unsigned n_notrack;
 	struct rules_noted accept[RULES_MAX_NOTED]; /* of INPUT, in order */
 	unsigned n_accept;
-	uint64_t n_lost;		     /* notable rules beyond the limits above */
+	uint64_t n_lost; /* notable rules beyond the limits above */
+	/* Tables that iptables-save and ip6tables-save showed out of nf_tables (a bit each): nft
+	 * shows them again. */
+	unsigned managed_v4, managed_v6;
 	bool input_drops_v4, input_drops_v6; /* INPUT ends in a drop for what nobody accepted */
 };
 

@@ -67,6 +67,13 @@ static void scan_files(struct host *h, struct rules *r)
 	}
 }
 
+/* Whether there are rules that were not read: more than the time or the memory allowed. Other
+ * failures, such as those of a kernel without nf_tables, hide none. */
+static bool is_cut(int r)
+{
+	return r == -ETIMEDOUT || r == -EFBIG || r == -ENOMEM;
+}
+
 void facts_read_rules(struct host *h, unsigned timeout_ms, struct facts *f)
 {
 	static const char *const v4[] = { "iptables-save", NULL };
@@ -74,7 +81,7 @@ void facts_read_rules(struct host *h, unsigned timeout_ms, struct facts *f)
 	static const char *const nft[] = { "nft", "list", "ruleset", NULL };
 	bool has_nft = !f->is_live || !facts_is_unloaded(h, f, "nf_tables");
 	bool has_legacy = !f->is_live || !facts_is_unloaded(h, f, "ip_tables");
-	int r4, r;
+	int r4, r6, r;
 
 	/* without these modules there are no rules, and asking would load them */
 	if (!has_nft && !has_legacy) {
@@ -82,12 +89,18 @@ void facts_read_rules(struct host *h, unsigned timeout_ms, struct facts *f)
 		return;
 	}
 	r4 = scan_command(h, "iptables-save", v4, timeout_ms, RULES_IPTABLES, &f->rules);
-	(void)scan_command(h, "ip6tables-save", v6, timeout_ms, RULES_IP6TABLES, &f->rules);
+	r6 = scan_command(h, "ip6tables-save", v6, timeout_ms, RULES_IP6TABLES, &f->rules);
 	r = has_nft ? scan_command(h, "nft-ruleset", nft, timeout_ms, RULES_NFT, &f->rules)
 		    : -ENOENT;
 	if (!f->rules.is_known && !f->is_live)
 		scan_files(h, &f->rules);
-	if (f->rules.is_known)
+	if (is_cut(r4) || is_cut(r6) || is_cut(r)) {
+		f->rules.is_known = false;
+		(void)snprintf(f->rules_why, sizeof(f->rules_why),
+			       "reading all rules took more than %u ms or too much memory",
+			       timeout_ms);
+	}
+	if (f->rules.is_known || f->rules_why[0])
 		return;
 	if (f->is_live && !f->is_root)
 		(void)snprintf(f->rules_why, sizeof(f->rules_why),
