@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* What an empty queue is charged, inet_frags.qsize: sizeof(struct ipq), of struct frag_queue. */
-enum { QUEUE_CHARGE_IPV4 = 232, QUEUE_CHARGE_IPV6 = 232 };
+enum { QUEUE_CHARGE_IPV4 = 200, QUEUE_CHARGE_IPV6 = 184 };
 
 static const struct {
 	const char *name;

@@ -16,12 +16,15 @@
 enum {
 	MIN_SLOTS = 64,
 	MIN_RUNS = 4,
-	/* What a sk_buff costs beside its bytes on a 64-bit kernel, skb->truesize: the struct, the
-	 * shared info behind the data, and the headroom of a device. */
+	/* What a sk_buff costs beside its bytes on a 64-bit kernel: the struct, a device's
+	 * headroom, the shared info behind the data. What does not fit into a page goes into
+	 * further ones. */
 	SKB_STRUCT = 256,
-	SKB_TAIL = 320,
 	SKB_ROOM = 64,
-	SKB_SMALLEST = 704,
+	SKB_TAIL = 320,
+	SKB_SMALL = 576,
+	PAGE = 4096,
+	IN_FIRST_PAGE = PAGE - SKB_TAIL - SKB_ROOM,
 };
 
 void *ct_defrag_alloc(struct ct_defrag *d, size_t size)
@@ -256,13 +259,16 @@ void ct_defrag_restart(struct ct_defrag *d, struct defrag_queue *q)
 	q->ecn = 0;
 }
 
-/* What a packet of @size bytes in a sk_buff is charged: the allocator's size class of all. */
+/* What a packet of @size bytes is charged, skb->truesize: as a TUN device makes it. */
 static uint64_t charge_of(uint32_t size)
 {
 	uint64_t room = ((uint64_t)size + SKB_ROOM + 63) / 64 * 64 + SKB_TAIL, class = 1024;
 
-	if (room <= SKB_SMALLEST)
-		return SKB_SMALLEST + SKB_STRUCT;
+	if (room <= SKB_SMALL)
+		return SKB_SMALL + SKB_STRUCT;
+	if (room > PAGE)
+		return ((uint64_t)size - IN_FIRST_PAGE + PAGE - 1) / PAGE * PAGE + PAGE +
+		       SKB_STRUCT;
 	while (class < room)
 		class *= 2;
 	return class + SKB_STRUCT;
