@@ -35,15 +35,17 @@
 #define IPPROTO_TCP    6
 #define IPPROTO_DCCP   33
 #define IPPROTO_SCTP   132
-#define ROUNDS	       16
-#ifdef WALK_PROBE /* more do not fit the stack */
-#define LANES 6
+#define HEADS	       8
+#define TOUCHED	       8
+#define MAX_CHAIN      1024
+/* More rounds in one call only take longer to verify; calls are bounded, far above a sane table. */
+#define ROUNDS	       4
+#define MAX_CALLS      (32 * WALK_MAX_ENTRIES)
+#ifdef WALK_PROBE
+#define LANES 6 /* more do not fit the stack */
 #else
 #define LANES 8
 #endif
-#define HEADS	  8
-#define MAX_RUNS  (8 * WALK_MAX_ENTRIES) /* of ROUNDS rounds: a bound, never met in a sane table */
-#define MAX_CHAIN 1024
 
 /* Keeps the compiler from making a branch of a mask. */
 #define HIDE(x) asm volatile("" : "+r"(x))
@@ -51,15 +53,16 @@
 /* Why a kernel function is offered to programs under the GPL only is its own business. */
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* What a run remembers; user space never sees it. */
+/* What a run remembers; user space never sees it. What is used most stands in front, where one
+ * instruction reaches it. */
 struct walk_work {
-	__u64 head[WALK_MAX_BUCKETS];
-	__u64 chain[WALK_MAX_BUCKETS]; /* first nodes of the chains that are not empty */
-	__u32 bucket[WALK_MAX_BUCKETS];
 	__u64 lane[LANES];
 	__u64 at[LANES]; /* the bucket of each lane */
-	__u64 node[WALK_MAX_ENTRIES];
 	__u64 n_chains, next, n_nodes, n_bad;
+	__u64 node[WALK_MAX_ENTRIES];
+	__u64 chain[WALK_MAX_BUCKETS]; /* first nodes of the chains that are not empty */
+	__u32 bucket[WALK_MAX_BUCKETS];
+	__u64 head[WALK_MAX_BUCKETS];
 };
 
 struct {
@@ -137,6 +140,26 @@ struct run {
 	__u32 now, n, n_all, n_expired;
 };
 
+/* 1 for 0, else 0, and no branch: the verifier would go both ways each time. */
+static __always_inline __u64 is_zero(__u64 x)
+{
+	__u64 negative = -x;
+
+	HIDE(negative);
+	return ((x | negative) >> 63) ^ 1;
+}
+
+/* Bucket number @k of group @i of a run, or its last one where there are fewer. */
+static __always_inline __u64 bucket_of(const struct run *r, __u32 i, __u32 k, __u64 *is_there)
+{
+	__u64 b = (__u64)i * HEADS + k, last = (__u64)r->n_buckets - 1, mask;
+
+	*is_there = (b - last - 1) >> 63;
+	mask = -*is_there;
+	HIDE(mask);
+	return (b & mask) | (last & ~mask);
+}
+
 static int copy_heads(__u32 i, struct run *r)
 {
 	struct walk_work *w = bpf_map_lookup_elem(&work, &r->slot);
@@ -147,18 +170,14 @@ static int copy_heads(__u32 i, struct run *r)
 	n = w->n_chains;
 #pragma unroll
 	for (__u32 k = 0; k < HEADS; k++) {
-		__u32 b = i * HEADS + k;
-		__u64 head, is_chain;
+		__u64 is_there, b = bucket_of(r, i, k, &is_there);
+		__u64 head = read64(table.array + 8 * (r->from + b));
 
-		if (b >= r->n_buckets)
-			break;
-		head = read64(table.array + 8ull * (r->from + b));
 		w->head[b & (WALK_MAX_BUCKETS - 1)] = head;
 		w->chain[n & (WALK_MAX_BUCKETS - 1)] = head;
 		w->bucket[n & (WALK_MAX_BUCKETS - 1)] = r->from + b;
-		is_chain = (head & 1) ^ 1;
-		n += is_chain;
-		bad += head == 0 || (!is_chain && head >> 1 != r->from + b);
+		n += ((head & 1) ^ 1) & is_there;
+		bad += is_zero(head) | ((is_zero(head >> 1 ^ (r->from + b)) ^ 1) & head & 1);
 	}
 	w->n_chains = n;
 	w->n_bad += bad;
@@ -213,13 +232,12 @@ static int follow(__u32 i, struct run *r)
 			w->node[n_nodes & (WALK_MAX_ENTRIES - 1)] = p;
 			n_nodes += is_orig;
 			/* What cannot be read is zero, and ends the chain wrongly. */
-			is_lost = ((n | -n) >> 63) ^ 1;
+			is_lost = is_zero(n);
 			n |= is_lost;
-			n_bad += is_lost & ~rest;
-			n = (n & ~rest) | (1 & rest);
+			n_bad += is_lost & (is_idle ^ 1);
+			n = (n & ~rest) | is_idle;
 			differs = (n >> 1) ^ b;
-			differs = (differs | -differs) >> 63;
-			n_bad += differs & n & 1 & ~rest;
+			n_bad += (is_zero(differs) ^ 1) & n & (is_idle ^ 1);
 			w->lane[l] = n;
 			w->at[l] = b;
 			all &= n;
@@ -240,14 +258,47 @@ static int compare_heads(__u32 i, struct run *r)
 		return 1;
 #pragma unroll
 	for (__u32 k = 0; k < HEADS; k++) {
-		__u32 b = i * HEADS + k;
+		__u64 is_there, b = bucket_of(r, i, k, &is_there);
 
-		if (b >= r->n_buckets)
-			break;
-		changed |= read64(table.array + 8ull * (r->from + b)) ^
+		changed |= read64(table.array + 8 * (r->from + b)) ^
 			   w->head[b & (WALK_MAX_BUCKETS - 1)];
 	}
-	w->n_bad += changed != 0;
+	w->n_bad += is_zero(changed) ^ 1;
+	return 0;
+}
+
+/* The lines of memory that export() will ask for, all at once: their cache misses overlap. */
+static int touch(__u32 i, struct run *r)
+{
+	struct walk_work *w = bpf_map_lookup_elem(&work, &r->slot);
+
+	if (!w)
+		return 1;
+#pragma unroll
+	for (__u32 k = 0; k < TOUCHED; k++) {
+		__u64 node = w->node[(i * TOUCHED + k) & (WALK_MAX_ENTRIES - 1)];
+		__u64 ct = node - bpf_core_field_offset(struct nf_conn, tuplehash);
+
+		(void)read64(ct + bpf_core_field_offset(struct nf_conn, status));
+		(void)read64(ct + bpf_core_field_offset(struct nf_conn, tuplehash[1].tuple));
+	}
+	return 0;
+}
+
+/* The same for the extensions, whose addresses have come by now. */
+static int touch_ext(__u32 i, struct run *r)
+{
+	struct walk_work *w = bpf_map_lookup_elem(&work, &r->slot);
+
+	if (!w)
+		return 1;
+#pragma unroll
+	for (__u32 k = 0; k < TOUCHED; k++) {
+		__u64 node = w->node[(i * TOUCHED + k) & (WALK_MAX_ENTRIES - 1)];
+		__u64 ct = node - bpf_core_field_offset(struct nf_conn, tuplehash);
+
+		(void)read64(read64(ct + bpf_core_field_offset(struct nf_conn, ext)));
+	}
 	return 0;
 }
 
@@ -268,7 +319,7 @@ static __always_inline __u32 collect(struct run *r)
 	for (__u32 l = 0; l < LANES; l++)
 		w->lane[l] = 1;
 	bpf_loop((r->n_buckets + HEADS - 1) / HEADS, copy_heads, r, 0);
-	if (w->n_bad == 0 && bpf_loop(MAX_RUNS, follow, r, 0) == MAX_RUNS)
+	if (w->n_bad == 0 && bpf_loop(MAX_CALLS, follow, r, 0) == MAX_CALLS)
 		w->n_bad++;
 	if (w->n_bad == 0)
 		bpf_loop((r->n_buckets + HEADS - 1) / HEADS, compare_heads, r, 0);
@@ -550,8 +601,14 @@ int walk_entries(struct walk_args *a)
 		return 0;
 	lock();
 	a->result = is_resized() ? WALK_RESIZED : collect(&r);
-	if (a->result == WALK_DONE && w->n_bad == 0)
+	if (a->result == WALK_DONE && w->n_bad == 0) {
+		__u32 n = w->n_nodes / TOUCHED;
+
+		bpf_loop(n, touch, &r, 0);
+		if (r.want & (WALK_WANT_COUNTERS | WALK_WANT_MORE))
+			bpf_loop(n, touch_ext, &r, 0);
 		bpf_loop(w->n_nodes, export, &r, 0);
+	}
 	unlock();
 	answer(a, &r);
 	return 0;
@@ -579,21 +636,25 @@ int peek(struct walk_peek *a)
 	return bpf_probe_read_kernel(peek_bytes, a->len, (void *)a->address) ? 1 : 0;
 }
 
+struct chain {
+	__u64 at, p;
+};
+
+static int follow_one(__u32 i, struct chain *c)
+{
+	if (bpf_probe_read_kernel(&c->p, sizeof(c->p), (void *)c->at))
+		return 1;
+	c->at = c->p;
+	return c->p & 1;
+}
+
 /* For checking it: does this chain end in the marker of its bucket? */
 SEC("syscall")
 int probe(struct walk_probe *a)
 {
-	__u64 at = a->array + 8ull * a->bucket, p = 0;
+	struct chain c = { .at = a->array + 8ull * a->bucket };
 
-	a->is_it = 0;
-	for (int i = 0; i < MAX_CHAIN; i++) {
-		if (bpf_probe_read_kernel(&p, sizeof(p), (void *)at))
-			return 0;
-		if (p & 1) {
-			a->is_it = p >> 1 == a->bucket;
-			return 0;
-		}
-		at = p;
-	}
+	bpf_loop(MAX_CHAIN, follow_one, &c, 0);
+	a->is_it = c.p & 1 && c.p >> 1 == a->bucket;
 	return 0;
 }

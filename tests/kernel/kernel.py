@@ -463,16 +463,12 @@ def tuple_attr(kind, src, dst, proto, sport, dport):
     return attr(kind, attr(1, ip, True) + attr(2, l4, True), True)
 
 
-def insert(entries):
-    """Inserts entries: dicts with src, dst, sport, dport and, as wanted, proto (6), timeout (60),
-    status (SEEN_REPLY | ASSURED), state ("ESTABLISHED"), mark, zone. How many went in."""
-    s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
-    s.bind((0, 0))
-    done = 0
-    for n, e in enumerate(entries):
-        proto = e.get("proto", 6)
-        status = e.get("status", SEEN_REPLY | ASSURED) | CONFIRMED
-        body = tuple_attr(1, e["src"], e["dst"], proto, e["sport"], e["dport"])
+def entry_message(e, flags, number=0):
+    """The message of ctnetlink that creates the entry @e, or without NLM_F_CREATE deletes it."""
+    proto = e.get("proto", 6)
+    status = e.get("status", SEEN_REPLY | ASSURED) | CONFIRMED
+    body = tuple_attr(1, e["src"], e["dst"], proto, e["sport"], e["dport"])
+    if flags & 0x400:
         body += tuple_attr(2, e["dst"], e["src"], proto, e["dport"], e["sport"])
         body += attr(3, struct.pack("!I", status)) + attr(7, struct.pack("!I", e.get("timeout", 60)))
         if proto == 6:
@@ -480,14 +476,38 @@ def insert(entries):
             body += attr(4, attr(1, attr(1, bytes([state])), True), True)
         if "mark" in e:
             body += attr(8, struct.pack("!I", e["mark"]))
-        if "zone" in e:
-            body += attr(18, struct.pack("!H", e["zone"]))
-        family = socket.AF_INET6 if ":" in e["src"] else socket.AF_INET
-        body = struct.pack("!BBH", family, 0, 0) + body
-        s.send(struct.pack("IHHII", len(body) + 16, 1 << 8, 0x1 | 0x4 | 0x400 | 0x200, n, 0) + body)
+    if "zone" in e:
+        body += attr(18, struct.pack("!H", e["zone"]))
+    family = socket.AF_INET6 if ":" in e["src"] else socket.AF_INET
+    body = struct.pack("!BBH", family, 0, 0) + body
+    kind = 0x100 if flags & 0x400 else 0x102
+    return struct.pack("IHHII", len(body) + 16, kind, flags, number, 0) + body
+
+
+def insert(entries):
+    """Inserts entries: dicts with src, dst, sport, dport and, as wanted, proto (6), timeout (60),
+    status (SEEN_REPLY | ASSURED), state ("ESTABLISHED"), mark, zone. How many went in."""
+    s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+    s.bind((0, 0))
+    done = 0
+    for n, e in enumerate(entries):
+        s.send(entry_message(e, 0x1 | 0x4 | 0x400 | 0x200, n))
         answer = s.recv(4096)
         done += struct.unpack_from("i", answer, 16)[0] == 0
     return done
+
+
+def flicker(entries):
+    """Inserts and deletes entries over and over, for ever, as fast as the kernel takes them."""
+    s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+    s.bind((0, 0))
+    batches = []
+    for at in range(0, len(entries), 200):
+        for flags in (0x1 | 0x400, 0x1):
+            batches.append(b"".join(entry_message(e, flags) for e in entries[at:at + 200]))
+    while True:
+        for batch in batches:
+            s.send(batch)
 
 
 # TAP
