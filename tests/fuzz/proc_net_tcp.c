@@ -1,12 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Any bytes as /proc/net/tcp or udp: every counted socket has a port.
+ * Any bytes as /proc/net/tcp or udp: every counted socket has a port. And as the sockets and
+ * addresses of a machine.
  */
 #include "ops/facts/sockets.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include "ops/facts/endpoints.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void as_endpoints(const uint8_t *data, size_t size)
+{
+	char *text = malloc(size + 1);
+	struct endpoints *e;
+
+	if (!text)
+		return;
+	memcpy(text, data, size);
+	text[size] = '\0';
+	if (endpoints_of_text(text, text, 1, &e) == 0)
+		endpoints_free(e);
+	free(text);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -24,5 +42,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (n_waiting != s.n_tcp[SOCKET_TIME_WAIT] || s.n_keepalive > n)
 		abort();
 	sockets_fini(&s);
+	as_endpoints(data, size);
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "app/cmd/via.h"
 #include "lib/base/number.h"
 #include "ops/host/netns.h"
 #include "ops/table/table.h"
@@ -19,11 +20,12 @@
 #define DEFAULT_LIMIT 10
 #define MAX_LIMIT     1000
 
-enum whatif_key { KEY_SET = 1, KEY_NOTRACK, KEY_GROWTH, KEY_FROM, KEY_LIMIT };
+enum whatif_key { KEY_SET = 1, KEY_NOTRACK, KEY_GROWTH, KEY_FROM, KEY_VIA, KEY_LIMIT };
 
 struct whatif_state {
 	struct change change;
 	const char *from;
+	enum table_via via;
 	unsigned limit; /* 0 is "not given" */
 };
 
@@ -34,6 +36,7 @@ static const struct option_spec whatif_options[] = {
 	  "connections that would not be tracked: 'tcp dport 6379'; again for more" },
 	{ "growth", 'g', "FACTOR", KEY_GROWTH, "so many times the connections: 3x, 1.5, +20%" },
 	{ "from", 0, "FILE", KEY_FROM, "read a listing or a recorded dump instead; - is stdin" },
+	{ "via", 0, VIA_VALUE, KEY_VIA, VIA_HELP },
 	{ "limit", 'n', "N", KEY_LIMIT, "show the N largest services (10)" },
 	{ NULL, 0, NULL, 0, NULL },
 };
@@ -53,6 +56,8 @@ static int whatif_option(void *state, int key, const char *value, struct ct_err 
 	case KEY_FROM:
 		s->from = value;
 		return 0;
+	case KEY_VIA:
+		return via_parse(value, &s->via, err);
 	case KEY_LIMIT:
 		if (ct_number_u64(value, strlen(value), MAX_LIMIT, &n) < 0 || n == 0)
 			return ct_err_set(err, -EINVAL, "--limit takes 1 to %d, not '%s'",
@@ -68,18 +73,22 @@ struct whatif_run {
 	const struct whatif_state *state;
 	const struct common_options *common;
 	struct whatif_answer *answer;
+	struct endpoints *ends;
+	uint64_t seed;
 };
 
 static int open_table(const struct whatif_run *run, struct host *h, struct table **out)
 {
 	const char *path = run->state->from;
-	struct table_options o = { .want = whatif_want(&run->state->change), .allow_proc = true };
+	struct table_options o = { .want = whatif_want(&run->state->change),
+				   .allow_proc = true,
+				   .via = run->state->via };
 	struct ct_err err = { "" };
 	bool is_stdin;
 	int fd, r;
 
 	if (!path) {
-		r = table_open(h, &o, out, &err);
+		r = via_open(run->common, h, &o, out, &err);
 	} else {
 		is_stdin = strcmp(path, "-") == 0;
 		fd = is_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
@@ -116,9 +125,12 @@ static int read_table(const struct whatif_run *run, struct host *h)
 
 static int visit(void *user, struct host *h, const struct netns *ns)
 {
-	const struct whatif_run *run = user;
+	struct whatif_run *run = user;
 
 	(void)ns;
+	/* sockets of now say nothing of a table of then */
+	if (!run->state->from && endpoints_read(h, run->seed, &run->ends) == 0)
+		whatif_set_endpoints(run->answer->whatif, run->ends);
 	return read_table(run, h);
 }
 
@@ -180,14 +192,13 @@ static int tell_missing(const struct whatif_run *run)
 	return EXIT_FAILED;
 }
 
-static int ask(const struct whatif_run *run, struct host *h)
+static int ask(struct whatif_run *run, struct host *h)
 {
 	struct whatif_answer *a = run->answer;
 	struct facts_options o = { .netns = run->common->netns };
 	auto_free(facts) struct facts *f = NULL;
 	auto_free(whatif) struct whatif *w = NULL;
 	struct ct_err err = { "" };
-	uint64_t seed;
 	int code;
 
 	if (facts_collect(h, &o, &f, &err) < 0) {
@@ -198,15 +209,13 @@ static int ask(const struct whatif_run *run, struct host *h)
 		cmd_error("the settings of this machine cannot be read");
 		return EXIT_FAILED;
 	}
-	if (getrandom(&seed, sizeof(seed), 0) < 0)
-		seed = (uint64_t)getpid();
-	if (whatif_new(&run->state->change, &f->netns[0].settings, seed, &w) < 0) {
+	if (whatif_new(&run->state->change, &f->netns[0].settings, run->seed, &w) < 0) {
 		cmd_error("out of memory");
 		return EXIT_FAILED;
 	}
 	a->facts = f;
 	a->whatif = w;
-	code = cmd_each_netns(run->common, h, visit, (void *)run);
+	code = cmd_each_netns(run->common, h, visit, run);
 	if (code != EXIT_DONE)
 		return code;
 	code = show(run);
@@ -220,8 +229,9 @@ static int whatif_run(void *state, const struct common_options *common, int argc
 					.is_file = s->from != NULL,
 					.is_json = common->is_json,
 					.limit = s->limit ? s->limit : DEFAULT_LIMIT };
-	struct whatif_run run = { s, common, &answer };
+	struct whatif_run run = { .state = s, .common = common, .answer = &answer };
 	auto_free(host) struct host *h = NULL;
+	int code;
 
 	if (argc > 0) {
 		cmd_error("whatif: '%s' is not understood", argv[0]);
@@ -231,8 +241,14 @@ static int whatif_run(void *state, const struct common_options *common, int argc
 		cmd_error("whatif looks at one namespace; settings and tables are its own");
 		return EXIT_MISUSE;
 	}
+	if (getrandom(&run.seed, sizeof(run.seed), 0) < 0)
+		run.seed = (uint64_t)getpid();
 	h = cmd_host(common);
-	return h ? ask(&run, h) : EXIT_FAILED;
+	if (!h)
+		return EXIT_FAILED;
+	code = ask(&run, h);
+	endpoints_free(run.ends);
+	return code;
 }
 
 const struct command command_whatif = {

@@ -21,6 +21,12 @@ struct whatif_answer {
 	unsigned limit;
 };
 
+/* Writes what the change would break. */
+void whatif_write_breaks(struct writer *w, const struct whatif_answer *a);
+
+/* "tcp/443", "icmp" */
+void whatif_service_text(struct service_key key, char *out, size_t size);
+
 /* Writes all of it. */
 void whatif_write(struct writer *w, struct whatif_answer *a);
 

@@ -10,7 +10,7 @@
 
 #include "app/cmd/whatif.h"
 
-#define MAX_SERVICES 1000
+#define MAX_SERVICES 1000 /* that --limit takes */
 #define NEAR_FULL    0.5
 
 static const char *bytes_text(double v, char *out, size_t size)
@@ -268,7 +268,7 @@ static void write_kinds(struct writer *w, const struct whatif_answer *a)
 	writer_end(w);
 }
 
-static void service_text(struct service_key key, char *out, size_t size)
+void whatif_service_text(struct service_key key, char *out, size_t size)
 {
 	bool has_port = key.proto == IPPROTO_TCP || key.proto == IPPROTO_UDP ||
 			key.proto == IPPROTO_SCTP || key.proto == IPPROTO_DCCP ||
@@ -296,7 +296,7 @@ static void write_services(struct writer *w, const struct whatif_answer *a)
 	for (size_t i = 0; i < n; i++) {
 		char text[32];
 
-		service_text(rows[i].key, text, sizeof(text));
+		whatif_service_text(rows[i].key, text, sizeof(text));
 		writer_row(w);
 		writer_str(w, "service", NULL, text);
 		writer_u64(w, "now", NULL, rows[i].now);
@@ -488,7 +488,9 @@ static void say_assumptions(const struct remarks *r, const struct whatif_answer 
 	if (a->change->growth > 0)
 		say(r, "growth", 0,
 		    "Growth is taken to multiply the connections of each kind and to leave their "
-		    "lengths and pauses as they are.");
+		    "lengths and pauses as they are. A client so busy that it takes a port again "
+		    "while the entry of it waits in TIME_WAIT ends that entry early: then there "
+		    "are fewer.");
 	if (services_missed(whatif_services(a->whatif)) > 0)
 		say(r, "services", services_missed(whatif_services(a->whatif)),
 		    "There are more services than are counted one by one; SERVICE is incomplete.");
@@ -525,5 +527,6 @@ void whatif_write(struct writer *w, struct whatif_answer *a)
 	write_kinds(w, a);
 	write_services(w, a);
 	write_notrack(w, a);
+	whatif_write_breaks(w, a);
 	write_remarks(w, a);
 }

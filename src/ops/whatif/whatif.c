@@ -26,6 +26,7 @@ struct whatif {
 	struct whatif_notrack notrack[CHANGE_MAX_NOTRACK];
 	uint64_t n_certainty[WHATIF_CERTAINTIES];
 	struct services *services;
+	struct breaks breaks;
 };
 
 /* Data waits for its acknowledgement on the shorter of two timeouts: when that is the state's, the
@@ -70,6 +71,11 @@ void whatif_free(struct whatif *w)
 		return;
 	services_free(w->services);
 	free(w);
+}
+
+void whatif_set_endpoints(struct whatif *w, const struct endpoints *ends)
+{
+	w->breaks.ends = ends;
 }
 
 const struct whatif_timeouts *whatif_now(const struct whatif *w)
@@ -163,6 +169,7 @@ void whatif_add(struct whatif *w, const struct ct_entry *e)
 	bool are_flags_known = e->known & (CT_KNOWN_STATUS | CT_KNOWN_FLAGS);
 	bool is_unassured = are_flags_known && !(e->status & CT_STATUS_ASSURED);
 	bool is_out = is_untracked(w, e);
+	enum breaks_verdict verdict = BREAKS_NOT;
 	struct whatif_idle idle;
 	struct kind *k;
 
@@ -171,7 +178,10 @@ void whatif_add(struct whatif *w, const struct ct_entry *e)
 	k->n++;
 	k->n_notrack += is_out;
 	k->n_unassured += is_unassured;
-	services_add(w->services, key, idle.slot, !is_out && idle.stands, false);
+	if (!is_out)
+		verdict = breaks_add(&w->breaks, e, &idle);
+	services_add(w->services, key, idle.slot, !is_out && idle.stands,
+		     verdict != BREAKS_NOT && verdict != BREAKS_GONE);
 	if (is_aged(k, &idle))
 		steady_add(&k->ages_all, idle.idle_s);
 	if (!is_out)
@@ -240,6 +250,7 @@ void whatif_end(const struct whatif *w, struct whatif_outcome *out)
 	*out = (struct whatif_outcome){ 0 };
 	memcpy(out->n_certainty, w->n_certainty, sizeof(out->n_certainty));
 	memcpy(out->notrack, w->notrack, sizeof(out->notrack));
+	out->breaks = w->breaks;
 	for (enum whatif_slot i = 0; i < WHATIF_SLOTS; i++)
 		if (w->kind[i].ages.n && w->kind[i].ages.oldest_s > out->oldest_s)
 			out->oldest_s = w->kind[i].ages.oldest_s;

@@ -11,6 +11,7 @@
 #ifndef OPS_WHATIF_WHATIF_H
 #define OPS_WHATIF_WHATIF_H
 
+#include "ops/whatif/breaks.h"
 #include "ops/whatif/change.h"
 #include "ops/whatif/idle.h"
 #include "ops/whatif/services.h"
@@ -48,6 +49,7 @@ struct whatif_outcome {
 	uint32_t effect_s;	     /* until the last entry given an old timeout is gone */
 	uint32_t oldest_s;	     /* idle age of the oldest entry seen */
 	double factor[WHATIF_SLOTS]; /* for services_top() */
+	struct breaks breaks;
 };
 
 /* @now are the settings the table runs on. Borrows @c. @seed by chance. -ENOMEM. */
@@ -55,6 +57,9 @@ int whatif_new(const struct change *c, const struct settings *now, uint64_t seed
 	       struct whatif **out);
 void whatif_free(struct whatif *w);
 DEFINE_AUTO_FREE(whatif);
+
+/* Lets what breaks be matched to @ends, which it borrows. */
+void whatif_set_endpoints(struct whatif *w, const struct endpoints *ends);
 
 /* The fields of entries it looks at (enum ct_known). */
 uint32_t whatif_want(const struct change *c);
