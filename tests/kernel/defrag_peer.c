@@ -17,7 +17,7 @@ enum { REFUSED = 255 };
 struct record {
 	uint32_t size, at_ms;
 	uint16_t zone;
-	uint8_t zone_dir, flags;
+	uint8_t zone_dir, flags, iif, hook, unused[2];
 };
 
 static int set(struct ct_defrag_settings *s, const char *text)
@@ -47,7 +47,7 @@ static void feed(struct ct_defrag *d, struct ct_engine *en, struct ct_packet *p,
 {
 	enum ct_defrag_result r;
 
-	if (ct_packet_receive(p) < 0) {
+	if (p->hook == CT_HOOK_PREROUTING && ct_packet_receive(p) < 0) {
 		answer(REFUSED, p, false);
 		return;
 	}
@@ -102,6 +102,8 @@ int main(int argc, char **argv)
 		p.zone = head.zone;
 		p.zone_dir = head.zone_dir;
 		p.flags = head.flags;
+		p.iif = head.iif;
+		p.hook = head.hook;
 		feed(d, en, &p, head.at_ms * CT_NS_PER_MS);
 	}
 	counters(d);

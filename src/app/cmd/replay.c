@@ -324,6 +324,7 @@ static int make_packet(struct replay *r, const struct frame *f, struct ct_packet
 	}
 	ct_packet_init(p, data, size);
 	p->flags = CT_PACKET_OFFLOAD;
+	p->iif = f->interface + 1;
 	if (r->o->fixes_checksums)
 		p->flags |= CT_PACKET_CHECKSUM_OK;
 	if (r->o->pads)
