@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Causes that show only at a small limit or with few buckets. Both belong to the whole machine:
 each test holds the lock, changes them for a second or two, and puts them back."""
+import os
 import random
 
 import kernel as k
@@ -114,6 +115,21 @@ def test_rc16_another():
         found = [f.get("netns", "") for f in k.findings(r, "warning", "critical")
                  if f["id"] == "RC16"]
         assert [n for n in found if str(ns.inode) in n or ns.name in n], found
+
+
+def test_refuses_what_hurts():
+    """tools/limits changes nothing where a namespace could feel it, even one without a process"""
+    with k.Netns("held") as ns:
+        ns.call(k.insert, [dict(src="198.51.100.1", dst="192.0.2.1", sport=i + 1, dport=443)
+                           for i in range(900)])
+        before = k.get(k.SYSCTL + "max")
+        done = k.run(f"{k.TOOLS}/limits", "--for", os.getpid(), "--max", 1024, "--wait", 60,
+                     check=False, timeout=90)
+        after = k.get(k.SYSCTL + "max")
+    if "is held" in done.stderr:
+        k.skip(done.stderr.strip())
+    assert done.returncode == 1 and "nothing was changed" in done.stderr, done
+    assert before == after, (before, after)
 
 
 def test_log_told_apart():
