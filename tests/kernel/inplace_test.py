@@ -13,7 +13,7 @@ from everything import table
 k.need("conntrack")
 # Seconds pass between two readings.
 SOURCE = re.compile(r"10\.1\.\d+\.\d+(?=,10\.2\.0\.1,1000)")
-MOVING = ("timeout", "delta_seconds", "idle_seconds")
+MOVING = ("timeout_s", "age_s", "idle_s")
 
 
 def run(ns, *argv):

@@ -17,10 +17,10 @@ enum {
 	/* Exact fidelity has no buckets; as many entries are looked at as 8 buckets hold on
 	 * average at the kernel's default load of two links each. */
 	DROP_SAMPLE = 16,
+	INTERVAL_MIN = 1 * ENGINE_HZ,
+	INTERVAL_MAX = 60 * ENGINE_HZ,
+	INTERVAL_CLAMP = 300 * ENGINE_HZ,
 };
-#define INTERVAL_MIN   (1 * ENGINE_HZ)
-#define INTERVAL_MAX   (60 * ENGINE_HZ)
-#define INTERVAL_CLAMP (300 * ENGINE_HZ)
 
 /* Evicts what is not assured from one bucket; their number. */
 static unsigned drop_bucket(struct ct_engine *en, uint32_t bucket)

@@ -8,6 +8,7 @@
  */
 #include "lib/packet/defrag.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -296,7 +297,7 @@ static bool runs_grow(struct ct_defrag *d, struct defrag_queue *q)
 	runs = ct_defrag_alloc(d, n * sizeof(*runs));
 	if (!runs)
 		return false;
-	if (q->n_runs > 0)
+	if (q->runs)
 		memcpy(runs, q->runs, q->n_runs * sizeof(*runs));
 	ct_defrag_release(d, q->runs, q->max_runs * sizeof(*runs));
 	q->runs = runs;
@@ -342,7 +343,7 @@ static enum defrag_insert place(struct ct_defrag *d, struct defrag_queue *q,
 {
 	uint32_t at = run_search(q, piece->offset);
 	const struct defrag_run *run = at < q->n_runs ? &q->runs[at] : NULL;
-	struct defrag_run *last = q->n_runs ? &q->runs[q->n_runs - 1] : NULL;
+	struct defrag_run *last;
 	struct defrag_part *part;
 
 	if (run && run->start < piece->end)
@@ -357,6 +358,7 @@ static enum defrag_insert place(struct ct_defrag *d, struct defrag_queue *q,
 		ct_defrag_release(d, part, sizeof(*part) + part->size);
 		return INSERT_NO_MEMORY;
 	}
+	assert(q->runs);
 	last = q->n_runs ? &q->runs[q->n_runs - 1] : NULL;
 	if (last && last->end == piece->offset) {
 		last->last->next = part;

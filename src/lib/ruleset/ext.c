@@ -22,9 +22,9 @@
 	{                                                                                          \
 		.name = word, __VA_ARGS__                                                          \
 	}
-#define VALUE(word, how, ...) OPTION_OF(word, how, .n_args = 1, ##__VA_ARGS__)
-#define PAIR(word, how, ...)  OPTION_OF(word, how, .n_args = 2, ##__VA_ARGS__)
-#define ALONE(word, how, ...) OPTION_OF(word, how, .n_args = 0, ##__VA_ARGS__)
+#define VALUE(...) OPTION_OF(__VA_ARGS__, .n_args = 1)
+#define PAIR(...)  OPTION_OF(__VA_ARGS__, .n_args = 2)
+#define ALONE(...) OPTION_OF(__VA_ARGS__, .n_args = 0)
 #define OPTION_OF(word, how, ...)                                                                  \
 	{                                                                                          \
 		.name = word, .kind = ct_kind_##how, __VA_ARGS__                                   \

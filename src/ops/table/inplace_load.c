@@ -63,7 +63,7 @@ static int keep_caps(uint64_t keep, struct ct_err *err)
 
 static int run(int fd, void *args, uint32_t size)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, o, .ctx_in = args, .ctx_size_in = size);
+	struct bpf_test_run_opts o = { .sz = sizeof(o), .ctx_in = args, .ctx_size_in = size };
 	int r = bpf_prog_test_run_opts(fd, &o);
 
 	if (r < 0)
@@ -176,7 +176,9 @@ static int load_programs(struct inplace *p, unsigned n_slots, struct ct_buf *log
 			 struct ct_err *err)
 {
 	auto_memory char *text = calloc(1, LOG_BYTES);
-	LIBBPF_OPTS(bpf_object_open_opts, o, .kernel_log_buf = text, .kernel_log_size = LOG_BYTES);
+	struct bpf_object_open_opts o = { .sz = sizeof(o),
+					  .kernel_log_buf = text,
+					  .kernel_log_size = LOG_BYTES };
 	int r;
 
 	if (!text)
