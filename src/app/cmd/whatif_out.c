@@ -47,13 +47,14 @@ static void write_setting(struct writer *w, const struct whatif_answer *a,
 {
 	const struct setting_value *v =
 		settings_get(&a->facts->netns[0].settings, s->setting->name);
-	char was[32] = "unknown", text[64];
+	char text[64];
 
 	writer_row(w);
 	writer_str(w, "what", NULL, s->setting->name);
 	if (v && v->is_now_known) {
-		(void)snprintf(was, sizeof(was), "%" PRId64, v->now);
 		writer_i64(w, "now", NULL, v->now);
+	} else if (!strcmp(s->setting->name, "nf_conntrack_max") && a->now.is_max_known) {
+		writer_u64(w, "now", NULL, a->now.max);
 	} else if (!strcmp(s->setting->name, "nf_conntrack_buckets") && a->now.buckets) {
 		writer_u64(w, "now", NULL, a->now.buckets);
 	} else {
@@ -177,6 +178,8 @@ static void write_limit(struct writer *w, const struct whatif_answer *a)
 	if (a->then.homeless > 0 || a->now.homeless > 0)
 		write_shares(w, "homeless", "of these no room for", a->now.homeless,
 			     a->then.homeless);
+	if (a->now.buckets == 0 || a->then.buckets == 0)
+		return;
 	write_shares(w, "dropped", "chance that a new connection is dropped", a->now.dropped,
 		     a->then.dropped);
 	if (a->now.fill >= NEAR_FULL || a->then.fill >= NEAR_FULL)
