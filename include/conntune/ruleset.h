@@ -12,7 +12,10 @@
 #ifndef CONNTUNE_RULESET_H
 #define CONNTUNE_RULESET_H
 
+#include <conntune/entry.h>
 #include <conntune/err.h>
+#include <conntune/packet.h>
+#include <conntune/time.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,5 +58,60 @@ enum ct_ruleset_flag {
  * -ENOSPC when a rule is longer than 64 KiB. */
 int ct_ruleset_print(const struct ct_ruleset *rs, unsigned flags, ct_ruleset_write_fn *write,
 		     void *user);
+
+/* Where a chain of the kernel stands: enum nf_inet_hooks. */
+enum ct_at { CT_AT_PREROUTING, CT_AT_INPUT, CT_AT_FORWARD, CT_AT_OUTPUT, CT_AT_POSTROUTING };
+
+/* What routing says of an address, RTN_*, as far as it is told. */
+enum ct_addr_type {
+	CT_ADDR_UNKNOWN,
+	CT_ADDR_UNICAST,
+	CT_ADDR_LOCAL,
+	CT_ADDR_BROADCAST,
+	CT_ADDR_MULTICAST,
+};
+
+/* A packet as rules see it. Everything is borrowed. */
+struct ct_rule_packet {
+	const struct ct_packet *packet; /* parsed; its info counts, CT_INFO_UNTRACKED also */
+	const struct ct_entry *entry;	/* what tracks it, confirmed or not; or null */
+	const char *in, *out;		/* interfaces; null where it has none */
+	uint32_t mark;
+	uint8_t src_type, dst_type; /* enum ct_addr_type */
+	ct_time now;
+};
+
+enum ct_rule_fate {
+	CT_FATE_ACCEPT,
+	CT_FATE_DROP,
+	CT_FATE_REJECT, /* dropped with an answer */
+	CT_FATE_QUEUE,	/* a program decides */
+};
+
+/* What a chain of rules makes of a packet. */
+struct ct_rule_outcome {
+	enum ct_rule_fate fate;
+	/* Not null: the fate is only the likely one. It depends on this match or target, of the
+	 * rule in that line, which the model cannot judge; the walk counted it as no match. */
+	const char *depends_on;
+	uint32_t depends_line;
+	/* The rule that decided: its chain and line; line 0 when the policy did. */
+	const char *chain;
+	uint32_t line;
+	/* What rules did to the packet on the way. */
+	uint32_t mark;
+	bool is_notrack, has_zone, has_connmark;
+	uint8_t zone_dir; /* with has_zone: enum ct_zone_dir */
+	uint16_t zone;
+	uint32_t connmark;  /* with has_connmark */
+	const char *helper; /* for a new entry; or null */
+	const char *nat;    /* the target that asks for a translation; or null */
+};
+
+/* Carries a packet through one table at one hook, and counts as the kernel does: a rule when all
+ * its matches are true, a policy when it decides. Not for two threads at once. -ENOENT when @rs
+ * has no such chain; @out is then untouched. */
+int ct_ruleset_judge(struct ct_ruleset *rs, const char *table, enum ct_at at,
+		     const struct ct_rule_packet *p, struct ct_rule_outcome *out);
 
 #endif

@@ -159,9 +159,9 @@ static int rule_check(struct ct_reading *r, const struct ct_rule_table *t,
 {
 	int ret = 0;
 
-	if (rule->in && c->hook & (CT_AT_OUTPUT | CT_AT_POSTROUTING))
+	if (rule->in && c->hook & (CT_BIT_OUTPUT | CT_BIT_POSTROUTING))
 		return fault(r, rule->line, "no packet here came in through", rule->in);
-	if (rule->out && c->hook & (CT_AT_PREROUTING | CT_AT_INPUT))
+	if (rule->out && c->hook & (CT_BIT_PREROUTING | CT_BIT_INPUT))
 		return fault(r, rule->line, "no packet here goes out through", rule->out);
 	if (rule->verdict == CT_RULE_DROP && t->def && t->def->bit == CT_IN_NAT)
 		return fault(r, rule->line, "the nat table is not for filtering:", "DROP");

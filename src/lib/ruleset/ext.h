@@ -6,6 +6,7 @@
 #ifndef CT_RULESET_EXT_H
 #define CT_RULESET_EXT_H
 
+#include "lib/ruleset/eval.h"
 #include "lib/ruleset/kind.h"
 #include "lib/ruleset/model.h"
 
@@ -40,6 +41,8 @@ struct ct_ext_def {
 	const struct ct_option_def *options; /* ends with a null name */
 	/* Looks over a read extension and fills what depends on several options. Null: nothing. */
 	int (*finish)(struct ct_reading *r, struct ct_rule *rule, struct ct_rule_ext *e);
+	ct_match_fn *match;    /* is it true of a packet? null: never known */
+	ct_target_fn *target;  /* what it does with a packet; null: nothing is known */
 	uint8_t type;	       /* enum ct_ext_type */
 	uint8_t family;	       /* enum ct_family, unspecified for both */
 	uint8_t proto;	       /* the only protocol it is for, when not 0 */

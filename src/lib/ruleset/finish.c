@@ -275,7 +275,10 @@ int ct_finish_recent(struct ct_reading *r, struct ct_rule *rule, struct ct_rule_
 					  : "255.255.255.255");
 	if (ret == 0 && !given(e, "rdest"))
 		ret = ct_ext_give(r, e, "rsource", "");
-	return ret;
+	if (ret < 0)
+		return ret;
+	return ct_recent_join(r, e, given(e, "name")->text,
+			      given(e, "hitcount") ? given(e, "hitcount")->n[0] : 0);
 }
 
 int ct_finish_reject(struct ct_reading *r, struct ct_rule *rule, struct ct_rule_ext *e)

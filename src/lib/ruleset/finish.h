@@ -19,4 +19,7 @@ ct_finish_fn ct_finish_cluster, ct_finish_connlimit, ct_finish_connmark, ct_fini
 /* Gives @e the option @name with that value, as if it had been written. */
 int ct_ext_give(struct ct_reading *r, struct ct_rule_ext *e, const char *name, const char *value);
 
+/* Makes @e share the list @name with all that name it; it must hold @hits moments an address. */
+int ct_recent_join(struct ct_reading *r, struct ct_rule_ext *e, const char *name, uint32_t hits);
+
 #endif

@@ -13,6 +13,7 @@
 
 struct ct_ext_def;
 struct ct_option_def;
+struct ct_recent_list;
 struct ct_rule_chain;
 
 /* One option of an extension, in two forms: the text that is written, and what judging needs. */
@@ -32,6 +33,8 @@ struct ct_rule_ext {
 	struct ct_rule_option *option; /* in the order of the definition */
 	const char *verbatim;	       /* words nobody understood, as they stood; or null */
 	struct ct_rule_ext *next;
+	uint64_t state[2]; /* of matches that remember packets; zero before the first */
+	void *shared;	   /* what several rules remember together: a list of recent */
 	uint8_t n_options;
 	bool is_opaque; /* some of it is not understood */
 };
@@ -96,12 +99,12 @@ struct ct_rule_table {
 
 /* The hooks as bits, where built-in chains stand: NF_INET_PRE_ROUTING and so on. */
 enum ct_rule_hook {
-	CT_AT_PREROUTING = 1 << 0,
-	CT_AT_INPUT = 1 << 1,
-	CT_AT_FORWARD = 1 << 2,
-	CT_AT_OUTPUT = 1 << 3,
-	CT_AT_POSTROUTING = 1 << 4,
-	CT_AT_ANY = 31,
+	CT_BIT_PREROUTING = 1 << CT_AT_PREROUTING,
+	CT_BIT_INPUT = 1 << CT_AT_INPUT,
+	CT_BIT_FORWARD = 1 << CT_AT_FORWARD,
+	CT_BIT_OUTPUT = 1 << CT_AT_OUTPUT,
+	CT_BIT_POSTROUTING = 1 << CT_AT_POSTROUTING,
+	CT_BIT_ANY = 31,
 };
 
 enum ct_table_bit {
@@ -120,6 +123,7 @@ struct ct_table_def {
 
 struct ct_ruleset {
 	struct ct_arena arena;
+	struct ct_recent_list *recent; /* named lists */
 	struct ct_rule_table *tables;
 	struct ct_ruleset_size size;
 	uint8_t family; /* enum ct_family */

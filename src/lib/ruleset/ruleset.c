@@ -20,11 +20,11 @@
 #define MAX_CHAIN_NAME 28u
 
 static const struct ct_table_def tables[] = {
-	{ "filter", CT_IN_FILTER, CT_AT_INPUT | CT_AT_FORWARD | CT_AT_OUTPUT },
-	{ "nat", CT_IN_NAT, CT_AT_PREROUTING | CT_AT_INPUT | CT_AT_OUTPUT | CT_AT_POSTROUTING },
-	{ "mangle", CT_IN_MANGLE, CT_AT_ANY },
-	{ "raw", CT_IN_RAW, CT_AT_PREROUTING | CT_AT_OUTPUT },
-	{ "security", CT_IN_SECURITY, CT_AT_INPUT | CT_AT_FORWARD | CT_AT_OUTPUT },
+	{ "filter", CT_IN_FILTER, CT_BIT_INPUT | CT_BIT_FORWARD | CT_BIT_OUTPUT },
+	{ "nat", CT_IN_NAT, CT_BIT_PREROUTING | CT_BIT_INPUT | CT_BIT_OUTPUT | CT_BIT_POSTROUTING },
+	{ "mangle", CT_IN_MANGLE, CT_BIT_ANY },
+	{ "raw", CT_IN_RAW, CT_BIT_PREROUTING | CT_BIT_OUTPUT },
+	{ "security", CT_IN_SECURITY, CT_BIT_INPUT | CT_BIT_FORWARD | CT_BIT_OUTPUT },
 };
 
 const struct ct_table_def *ct_table_def_find(const char *name)
@@ -153,7 +153,7 @@ static int table_begin(struct ct_rule_reader *rd, const char *name, struct ct_ru
 		return no_memory(rd);
 	if (!t->def && rs->is_strict)
 		return fault(rd, "there is no table", name);
-	for (unsigned bit = CT_AT_POSTROUTING; t->def && bit; bit >>= 1) {
+	for (unsigned bit = CT_BIT_POSTROUTING; t->def && bit; bit >>= 1) {
 		struct ct_rule_chain *c =
 			t->def->hooks & bit ? chain_new(rd, t, ct_rule_hook_name(bit)) : NULL;
 

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * A packet's way through the chains of a table. Answers to Linux 6.18,
+ * net/ipv4/netfilter/ip_tables.c, ipt_do_table(), and net/ipv6/netfilter/ip6_tables.c.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "lib/ruleset/ext.h"
+
+#define MAX_DEPTH 512 /* calls within calls; beyond, the packet is dropped as in the kernel */
+
+/* What rules ask for again and again, taken out of the headers once. */
+static int look(struct ct_judging *j, const struct ct_rule_packet *p)
+{
+	const struct ct_packet *k = p->packet;
+
+	j->p = p;
+	j->ip = k->data;
+	j->size = k->size;
+	j->proto = k->proto;
+	if (k->size >= 20 && k->data[0] >> 4 == 4) {
+		j->family = CT_FAMILY_IPV4;
+		j->addr_size = 4;
+		j->src = k->data + 12;
+		j->dst = k->data + 16;
+		j->tos = k->data[1];
+		j->ttl = k->data[8];
+		j->is_fragment = (k->data[6] & 0x1f) != 0 || k->data[7] != 0;
+		j->proto = k->data[9];
+	} else if (k->size >= 40 && k->data[0] >> 4 == 6) {
+		j->family = CT_FAMILY_IPV6;
+		j->addr_size = 16;
+		j->src = k->data + 8;
+		j->dst = k->data + 24;
+		j->tos = (uint8_t)(k->data[0] << 4 | k->data[1] >> 4);
+		j->ttl = k->data[7];
+	} else {
+		return -EBADMSG;
+	}
+	j->l4 = k->data + (k->offset <= k->size ? k->offset : k->size);
+	j->l4_size = k->offset <= k->size ? k->size - k->offset : 0;
+	return 0;
+}
+
+static bool net_fits(const uint8_t *addr, unsigned size, const union ct_addr *net,
+		     const union ct_addr *mask)
+{
+	for (unsigned i = 0; i < size; i++)
+		if ((addr[i] & mask->bytes[i]) != net->bytes[i])
+			return false;
+	return true;
+}
+
+/* ifname_compare(): "eth+" is a prefix, "+" anything. No interface is an empty name. */
+static bool iface_fits(const char *has, const char *want)
+{
+	size_t len = strlen(want);
+
+	if (!has)
+		has = "";
+	if (len && want[len - 1] == '+')
+		return strncmp(has, want, len - 1) == 0;
+	return strcmp(has, want) == 0;
+}
+
+/* ip_packet_match() */
+static bool basics_fit(const struct ct_rule *r, const struct ct_judging *j)
+{
+	if (net_fits(j->src, j->addr_size, &r->src, &r->src_mask) == !!(r->flags & CT_RULE_NOT_SRC))
+		return false;
+	if (net_fits(j->dst, j->addr_size, &r->dst, &r->dst_mask) == !!(r->flags & CT_RULE_NOT_DST))
+		return false;
+	if (r->in && iface_fits(j->p->in, r->in) == !!(r->flags & CT_RULE_NOT_IN))
+		return false;
+	if (r->out && iface_fits(j->p->out, r->out) == !!(r->flags & CT_RULE_NOT_OUT))
+		return false;
+	if (r->proto && (r->proto == j->proto) == !!(r->flags & CT_RULE_NOT_PROTO))
+		return false;
+	return !(r->flags & CT_RULE_FRAGMENT) ||
+	       j->is_fragment != !!(r->flags & CT_RULE_NOT_FRAGMENT);
+}
+
+/* Whether all matches are true; the first that is unsure is named in @doubt. A later one that is
+ * false for sure ends the doubt. */
+static enum ct_truth matches_fit(struct ct_rule *r, struct ct_judging *j, const char **doubt)
+{
+	enum ct_truth all = CT_YES;
+
+	for (struct ct_rule_ext *e = r->match; e; e = e->next) {
+		bool is_known = e->def && e->def->match && !e->is_opaque;
+		enum ct_truth one = is_known ? e->def->match(e, j) : CT_UNSURE;
+
+		if (one == CT_NO)
+			return CT_NO;
+		if (one == CT_UNSURE && all == CT_YES) {
+			all = CT_UNSURE;
+			*doubt = e->name;
+		}
+	}
+	return all;
+}
+
+static void doubt_add(struct ct_judging *j, const struct ct_rule *r, const char *name)
+{
+	if (j->out->depends_on)
+		return;
+	j->out->depends_on = name;
+	j->out->depends_line = r->line;
+}
+
+/* True when a rule only watches: whether it matched changes nothing but its counters. */
+static bool only_watches(const struct ct_rule *r)
+{
+	return r->verdict == CT_RULE_CONTINUE || (r->verdict == CT_RULE_EXT && r->target->def &&
+						  r->target->def->target == ct_target_pass);
+}
+
+struct call {
+	struct ct_rule *back;
+	struct ct_rule_chain *chain;
+};
+
+struct walk {
+	struct call stack[MAX_DEPTH];
+	unsigned depth;
+	struct ct_rule_chain *base, *chain;
+	struct ct_rule *rule;
+};
+
+static void decide(struct ct_judging *j, const struct walk *w, const struct ct_rule *r,
+		   enum ct_rule_fate fate)
+{
+	j->out->fate = fate;
+	j->out->chain = w->chain->name;
+	j->out->line = r->line;
+}
+
+static bool enter(struct ct_judging *j, struct walk *w, struct ct_rule *r)
+{
+	if (!(r->flags & CT_RULE_GOTO)) {
+		if (w->depth == MAX_DEPTH) {
+			decide(j, w, r, CT_FATE_DROP);
+			return true;
+		}
+		w->stack[w->depth++] = (struct call){ r->next, w->chain };
+	}
+	w->chain = r->jump;
+	w->rule = r->jump->first;
+	return false;
+}
+
+/* Carries out the target of a rule that matched. True when the packet's fate is decided. */
+static bool act(struct ct_judging *j, struct walk *w, struct ct_rule *r)
+{
+	enum ct_step step;
+
+	w->rule = r->next;
+	switch ((enum ct_rule_verdict)r->verdict) {
+	case CT_RULE_CONTINUE:
+		return false;
+	case CT_RULE_ACCEPT:
+		decide(j, w, r, CT_FATE_ACCEPT);
+		return true;
+	case CT_RULE_DROP:
+		decide(j, w, r, CT_FATE_DROP);
+		return true;
+	case CT_RULE_QUEUE:
+		decide(j, w, r, CT_FATE_QUEUE);
+		return true;
+	case CT_RULE_RETURN:
+		w->rule = NULL;
+		return false;
+	case CT_RULE_JUMP:
+		return enter(j, w, r);
+	case CT_RULE_EXT:
+		break;
+	}
+	step = r->target->def && r->target->def->target && !r->target->is_opaque
+		       ? r->target->def->target(r->target, j)
+		       : CT_STEP_UNSURE;
+	if (step == CT_STEP_UNSURE)
+		doubt_add(j, r, r->target->name);
+	if (step == CT_STEP_END)
+		decide(j, w, r, j->out->fate);
+	return step == CT_STEP_END;
+}
+
+/* One rule. True when the packet's fate is decided. */
+static bool try_rule(struct ct_judging *j, struct walk *w, struct ct_rule *r)
+{
+	const char *doubt = NULL;
+	enum ct_truth fits = basics_fit(r, j) ? matches_fit(r, j, &doubt) : CT_NO;
+
+	if (j->is_hot) {
+		decide(j, w, r, CT_FATE_DROP);
+		return true;
+	}
+	if (fits == CT_UNSURE && !only_watches(r))
+		doubt_add(j, r, doubt);
+	if (fits != CT_YES) {
+		w->rule = r->next;
+		return false;
+	}
+	r->packets++;
+	r->bytes += j->size;
+	return act(j, w, r);
+}
+
+static void walk_chains(struct ct_judging *j, struct walk *w)
+{
+	for (;;) {
+		if (w->rule) {
+			if (try_rule(j, w, w->rule))
+				return;
+			continue;
+		}
+		if (w->depth > 0) {
+			w->depth--;
+			w->rule = w->stack[w->depth].back;
+			w->chain = w->stack[w->depth].chain;
+			continue;
+		}
+		w->base->packets++;
+		w->base->bytes += j->size;
+		j->out->fate = w->base->policy == CT_RULE_ACCEPT ? CT_FATE_ACCEPT
+			       : w->base->policy == CT_RULE_DROP ? CT_FATE_DROP
+								 : CT_FATE_QUEUE;
+		j->out->chain = w->base->name;
+		j->out->line = 0;
+		return;
+	}
+}
+
+static struct ct_rule_chain *base_find(struct ct_ruleset *rs, const char *table, enum ct_at at)
+{
+	for (struct ct_rule_table *t = rs->tables; t; t = t->next) {
+		if (strcmp(t->name, table) != 0)
+			continue;
+		for (struct ct_rule_chain *c = t->chains; c && c->hook; c = c->next)
+			if (c->hook == 1u << at)
+				return c;
+	}
+	return NULL;
+}
+
+int ct_ruleset_judge(struct ct_ruleset *rs, const char *table, enum ct_at at,
+		     const struct ct_rule_packet *p, struct ct_rule_outcome *out)
+{
+	struct ct_rule_chain *base = base_find(rs, table, at);
+	struct ct_judging j = { 0 };
+	struct walk w;
+
+	if (!base)
+		return -ENOENT;
+	if (look(&j, p) < 0 || j.family != rs->family)
+		return -EBADMSG;
+	*out = (struct ct_rule_outcome){ .mark = p->mark };
+	j.out = out;
+	w.depth = 0;
+	w.base = w.chain = base;
+	w.rule = base->first;
+	walk_chains(&j, &w);
+	return 0;
+}
