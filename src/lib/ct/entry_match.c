@@ -87,6 +87,22 @@ static bool is_state(const struct ct_match_list *l, const struct ct_entry *e)
 	return l->range[which].from >> e->state & 1;
 }
 
+/* The bits that are known of @e. A line shows few: that it stands there says confirmed, its tuples
+ * say translated, and [OFFLOAD] takes the place of [ASSURED]. */
+static uint32_t status_known(const struct ct_entry *e)
+{
+	uint32_t offload = CT_STATUS_OFFLOAD | CT_STATUS_HW_OFFLOAD, known;
+
+	if (e->known & CT_KNOWN_STATUS)
+		return UINT32_MAX;
+	known = CT_STATUS_CONFIRMED | CT_STATUS_SRC_NAT | CT_STATUS_DST_NAT;
+	if (e->known & CT_KNOWN_FLAGS)
+		known |= offload | CT_STATUS_SEEN_REPLY;
+	if (e->known & CT_KNOWN_FLAGS && !(e->status & offload && !(e->status & CT_STATUS_ASSURED)))
+		known |= CT_STATUS_ASSURED;
+	return known;
+}
+
 /* Lines do not show whether an entry is translated; its tuples do. */
 static uint32_t status_of(const struct ct_entry *e)
 {
@@ -95,6 +111,7 @@ static uint32_t status_of(const struct ct_entry *e)
 
 	if (e->known & CT_KNOWN_STATUS)
 		return status;
+	status |= CT_STATUS_CONFIRMED;
 	if (memcmp(&orig->src, &reply->dst, sizeof(orig->src)) != 0 ||
 	    (has_ports(e) && orig->src_part != reply->dst_part))
 		status |= CT_STATUS_SRC_NAT;
@@ -108,7 +125,8 @@ static bool is_status(const struct ct_match *m, const struct ct_entry *e)
 {
 	uint32_t status = status_of(e);
 
-	return (status & m->status_on) == m->status_on && (status & m->status_off) == 0;
+	return (status & m->status_on) == m->status_on && (status & m->status_off) == 0 &&
+	       ((m->status_on | m->status_off) & ~status_known(e)) == 0;
 }
 
 /* Zone 0 is where everything is that was put nowhere; conntrack does not write it. */

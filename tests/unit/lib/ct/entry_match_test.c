@@ -89,6 +89,10 @@ TEST(each_condition_chooses)
 		{ "status", "unreplied", "dUp" },
 		{ "status", "dst_nat", "Dup" },
 		{ "status", "src_nat", "dup" },
+		{ "status", "confirmed", "DUP" },
+		{ "status", "!confirmed", "dup" },
+		{ "status", "!fixed_timeout", "dup" }, /* a line does not say */
+		{ "status", "fixed_timeout", "dup" },
 		{ "zone", "5", "Dup" },
 		{ "zone", "0", "dUP" },
 		{ "zone", "!0", "Dup" },
