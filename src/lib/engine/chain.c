@@ -76,6 +76,11 @@ void ct_chain_prefetch(const struct ct_engine *en, uint64_t hash)
 	__builtin_prefetch(&en->chains->head[ct_chain_bucket(en, hash)]);
 }
 
+void ct_chain_prefetch_link(const struct ct_engine *en, uint32_t link)
+{
+	__builtin_prefetch(link_next(en, link));
+}
+
 uint32_t ct_chain_guess(const struct ct_engine *en, uint64_t hash)
 {
 	return en->chains->head[ct_chain_bucket(en, hash)] >> 1;

@@ -114,6 +114,7 @@ void ct_chains_free(struct ct_engine *en);
 uint32_t ct_chains_buckets(const struct ct_engine *en);
 uint32_t ct_chain_bucket(const struct ct_engine *en, uint64_t hash);
 void ct_chain_prefetch(const struct ct_engine *en, uint64_t hash);
+void ct_chain_prefetch_link(const struct ct_engine *en, uint32_t link);
 uint32_t ct_chain_guess(const struct ct_engine *en, uint64_t hash);
 /* A bucket's links: number << 1 | direction, 0 at the end; the second kind of step passes over
  * the same entry's other link, so that the entry may be killed. */

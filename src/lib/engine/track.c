@@ -453,6 +453,34 @@ __attribute__((always_inline)) static inline void prefetch_entry(const struct ct
 		__builtin_prefetch(entry_addr6(en->pools, number));
 }
 
+/* Kernel fidelity: the first links of all chains of a burst, step by step beside one another, so
+ * that the walks of the lookups find them near. */
+static void walk_ahead(const struct ct_engine *en, const struct probe *pr, const enum way *way,
+		       unsigned n)
+{
+	enum { STEPS = 4 };
+	uint32_t link[BURST_LEN];
+
+	for (unsigned i = 0; i < n; i++) {
+		link[i] = way[i] == WAY_READY ? ct_chain_first(en, ct_chain_bucket(en, pr[i].hash))
+					      : 0;
+		if (!link[i])
+			continue;
+		prefetch_entry(en, link[i] >> 1);
+		ct_chain_prefetch_link(en, link[i]);
+	}
+	for (unsigned step = 1; step < STEPS; step++)
+		for (unsigned i = 0; i < n; i++) {
+			if (!link[i] || key_equal(&entry_at(en, link[i] >> 1)->key, &pr[i].key))
+				continue;
+			link[i] = ct_chain_next(en, link[i]);
+			if (!link[i])
+				continue;
+			prefetch_entry(en, link[i] >> 1);
+			ct_chain_prefetch_link(en, link[i]);
+		}
+}
+
 /* One burst: all hashes, then all lines of the index, then all entries, so that each wait for
  * memory is shared; then the packets in their order. What is guessed about a packet's entry is
  * verified in its turn, so two packets of one flow are as good as two bursts. */
@@ -469,6 +497,8 @@ static void burst(struct ct_engine *en, struct ct_packet *p[], unsigned n)
 		if (before)
 			prefetch(en, pr[i].hash);
 	}
+	if (en->chains)
+		walk_ahead(en, pr, way, n);
 	for (unsigned i = 0; i < n; i++) {
 		entry[i] = way[i] == WAY_READY ? guess(en, pr[i].hash) : 0;
 		if (entry[i])
