@@ -64,10 +64,11 @@ def test_equal():
 def test_churn():
     """While others come and go, every entry that is there all the time is shown exactly once"""
     n_stable, sizes = 20000, set()
-    with k.Netns("churn") as ns:
+    with k.Limits(max=1 << 18), k.Netns("churn") as ns:
         ns.track()
-        ns.call(k.insert, [{"src": f"10.1.{i >> 8}.{i & 255}", "dst": "10.2.0.1", "sport": 1000,
+        n = ns.call(k.insert, [{"src": f"10.1.{i >> 8}.{i & 255}", "dst": "10.2.0.1", "sport": 1000,
                             "dport": 80, "timeout": 600} for i in range(n_stable)])
+        assert n == n_stable, n
         others = [[{"src": f"10.{16 + number}.{i >> 8}.{i & 255}", "dst": "10.3.0.1",
                     "sport": 2000, "dport": 81, "timeout": 600} for i in range(4000)]
                   for number in range(2)]

@@ -28,6 +28,7 @@
 #define MAX_WALKERS  8u
 #define FIRST_STEP   256u /* buckets of a run, until the walkers know how full they are */
 #define GOOD_ENTRIES (WALK_MAX_ENTRIES / 2)
+#define SURE_ENTRIES 16u  /* so many do not all end by chance while the table is read */
 #define MAX_TRIES    100u /* of one bucket that changes all the time */
 
 struct slot {
@@ -54,7 +55,9 @@ struct inplace_table {
 	int result; /* of loading and of running */
 	struct ct_err err;
 	uint32_t next_bucket, step;
-	unsigned n_walkers, n_running;
+	uint32_t first_upto, first_n; /* what the run over the first buckets found */
+	unsigned n_walkers;
+	unsigned n_working, n_running; /* threads that walk; that are there */
 	uint64_t n_expired, n_unsure;
 	struct slot *free, *filled, **filled_end;
 	struct slot slots[2 * MAX_WALKERS];
@@ -126,6 +129,10 @@ static void put_filled(struct inplace_table *t, struct slot *s, const struct wal
 	(void)pthread_mutex_lock(&t->lock);
 	s->n = a->n;
 	t->n_expired += a->n_expired;
+	if (a->from == 0) {
+		t->first_upto = a->upto;
+		t->first_n = a->n_all;
+	}
 	if (a->n_all < GOOD_ENTRIES / 2 && t->step < WALK_MAX_BUCKETS)
 		t->step *= 2;
 	else if (a->n_all > GOOD_ENTRIES + GOOD_ENTRIES / 2 && t->step > 1)
@@ -198,15 +205,41 @@ static void walk_range(struct inplace_table *t, struct slot *s, uint32_t from, u
 		put_free(t, s);
 }
 
+/* A resizing that is under way has not put the new array in its place yet, but has emptied the
+ * first buckets of the old one: nf_conntrack_hash_resize() moves them in order. */
+static void look_back(struct inplace_table *t)
+{
+	struct walk_args a = { .upto = t->first_upto };
+	struct slot *s;
+
+	if (t->first_n < SURE_ENTRIES || t->is_resized || t->result < 0)
+		return;
+	s = take_slot(t);
+	if (!s)
+		return;
+	a.slot = s->number;
+	if (inplace_walk(t->programs, &a) == 0 && a.n_bad == 0 &&
+	    (a.result == WALK_RESIZED || (a.result == WALK_DONE && a.n_all == 0)))
+		note(t, true);
+	put_free(t, s);
+}
+
 static void *run_walker(void *user)
 {
 	struct walker *w = user;
 	struct inplace_table *t = w->all;
 	uint32_t from = 0, upto = 0;
 	struct slot *s;
+	bool is_last;
 
 	while ((s = take_work(t, &from, &upto)))
 		walk_range(t, s, from, upto);
+	(void)pthread_mutex_lock(&t->lock);
+	t->n_working--;
+	is_last = t->n_working == 0;
+	(void)pthread_mutex_unlock(&t->lock);
+	if (is_last && t->programs)
+		look_back(t);
 	(void)pthread_mutex_lock(&t->lock);
 	t->n_running--;
 	(void)pthread_cond_broadcast(&t->changed);
@@ -232,6 +265,7 @@ static void *run_first(void *user)
 
 		other->has_thread = pthread_create(&other->thread, NULL, run_walker, other) == 0;
 		t->n_running += other->has_thread;
+		t->n_working += other->has_thread;
 	}
 	t->is_ready = true;
 	(void)pthread_cond_broadcast(&t->changed);
@@ -335,7 +369,10 @@ static int learn(struct inplace_table *t, struct host *h, struct ct_err *err)
 	uint64_t netns;
 
 	if (host_read_i64(h, path, &hashsize) < 0 || hashsize <= 0 || hashsize > UINT32_MAX)
-		return ct_err_set(err, -ENOENT, "%s does not tell the size of the table", path);
+		return ct_err_set(err, -ENOENT,
+				  "%s, which only root may read, does not tell the "
+				  "size of the table",
+				  path);
 	if (host_netns_inode(h, &netns) < 0 || netns > UINT32_MAX)
 		return ct_err_set(err, -ENOENT, "the number of the namespace is not known");
 	t->hz = ticks_per_s();
@@ -361,7 +398,7 @@ static int start(struct inplace_table *t, struct ct_err *err)
 	struct walker *first = &t->walkers[0];
 	int r;
 
-	t->n_running = 1;
+	t->n_running = t->n_working = 1;
 	r = pthread_create(&first->thread, NULL, run_first, first);
 	if (r != 0)
 		return ct_err_set(err, -r, "a thread: %s", strerror(r));
