@@ -160,6 +160,15 @@ static void say_level(struct writer *w, const struct facts_netns *ns)
 		writer_unknown(w, "max", "max", "no such file");
 }
 
+/* The entries of all namespaces when the table looked at is full. */
+static uint64_t when_full(const struct facts *f)
+{
+	const struct facts_netns *ns = &f->netns[0];
+
+	return ns->is_count_known && ns->count < ns->max ? f->n_total - ns->count + ns->max
+							 : f->n_total;
+}
+
 static void say_buckets(struct writer *w, const struct facts *f)
 {
 	const struct facts_netns *ns = &f->netns[0];
@@ -180,7 +189,7 @@ static void say_buckets(struct writer *w, const struct facts *f)
 	if (!ns->is_max_known || ns->max == 0)
 		return;
 	(void)snprintf(text, sizeof(text), "%.1f links now, %.1f when this table is full", 2 * load,
-		       2 * (double)ns->max / (double)f->buckets);
+		       2 * (double)when_full(f) / (double)f->buckets);
 	writer_f64_as(w, "mean_chain_links", "mean chain", 2 * load, text);
 }
 
@@ -196,7 +205,7 @@ static void say_memory(struct writer *w, const struct facts *f)
 		return;
 	}
 	now = f->n_total * each + hash;
-	full = ns->max * each + hash;
+	full = when_full(f) * each + hash;
 	(void)snprintf(text, sizeof(text), "%s now, %s when full (%" PRIu64 " bytes an entry%s)",
 		       bytes(a, sizeof(a), now), bytes(b, sizeof(b), full), each,
 		       f->entry.is_measured ? "" : ", by release");

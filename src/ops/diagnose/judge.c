@@ -296,11 +296,10 @@ static const char *buckets_command(const struct facts *f, struct report *r, uint
 	if (f->release_number >= RELEASE(2, 6, 14))
 		return report_text(r, "echo %llu > /sys/module/%s/parameters/hashsize",
 				   (unsigned long long)buckets, module);
-	return report_text(
-		r,
-		"echo 'options ip_conntrack hashsize=%llu' >> /etc/modules.conf   (takes "
-		"effect when the module is loaded again)",
-		(unsigned long long)buckets);
+	return report_text(r,
+			   "echo 'options ip_conntrack hashsize=%llu' >> /etc/modules.conf\n"
+			   "    (takes effect when the module is loaded again)",
+			   (unsigned long long)buckets);
 }
 
 /* Whether files below /etc/sysctl.d and /etc/modules-load.d are read: systemd came with Linux 3.x.

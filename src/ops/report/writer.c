@@ -468,12 +468,15 @@ void writer_u64_as(struct writer *w, const char *key, const char *label, uint64_
 
 /* Paragraphs ------------------------------------------------------------------------------- */
 
-/* The bytes of the next output line of @s: as many words as fit, at least one. */
-static size_t line_len(const char *s, size_t width)
+enum { PROSE_WIDTH = 100 }; /* longer lines are hard to read, however wide the terminal is */
+
+/* The bytes of the next output line of @s: as many words as fit, at least one. A paragraph that
+ * begins with a space is a command to be copied, and stays in one line. */
+static size_t line_len(const char *s, size_t width, bool is_start)
 {
 	size_t paragraph = strcspn(s, "\n"), fits = 0;
 
-	if (paragraph <= width)
+	if (paragraph <= width || (is_start && *s == ' '))
 		return paragraph;
 	for (size_t i = 0; i <= width; i++)
 		if (s[i] == ' ')
@@ -486,14 +489,15 @@ static size_t line_len(const char *s, size_t width)
 void writer_para_styled(struct writer *w, enum writer_style style, unsigned indent,
 			const char *text)
 {
-	size_t width =
-		w->options.columns > indent + 20 ? w->options.columns - indent : SIZE_MAX / 2;
+	size_t columns = w->options.columns < PROSE_WIDTH ? w->options.columns : PROSE_WIDTH;
+	size_t width = columns > indent + 20 ? columns - indent : SIZE_MAX / 2;
+	bool is_start = true;
 
 	if (is_json(w) || top(w)->is_muted)
 		return;
 	text_fields(w, top(w));
 	while (*text) {
-		size_t len = line_len(text, width);
+		size_t len = line_len(text, width, is_start);
 
 		if (len) {
 			put_spaces(w, indent);
@@ -503,6 +507,7 @@ void writer_para_styled(struct writer *w, enum writer_style style, unsigned inde
 		}
 		put_str(w, "\n");
 		text += len;
+		is_start = *text == '\n';
 		if (*text == ' ' || *text == '\n')
 			text++;
 	}

@@ -57,6 +57,27 @@ static void run(enum writer_form form, unsigned columns, struct ct_buf *out)
 	writer_free(w);
 }
 
+TEST(commands_stay_whole)
+{
+	struct ct_buf out = { 0 };
+	struct writer_options o = { .form = WRITER_TEXT, .columns = 40 };
+	struct writer *w = NULL;
+
+	EQ_INT(writer_new(&o, to_buf, &out, &w), 0);
+	writer_begin(w, "test", 1);
+	writer_para(w, 4,
+		    "Prose breaks between words, but not:\n"
+		    "    echo 'net.netfilter.nf_conntrack_max = 1' >> /etc/sysctl.d/x.conf\n"
+		    "end");
+	EQ_INT(writer_finish(w), 0);
+	writer_free(w);
+	EQ_STR(out.p, "    Prose breaks between words, but not:\n"
+		      "        echo 'net.netfilter.nf_conntrack_max = 1' >> "
+		      "/etc/sysctl.d/x.conf\n"
+		      "    end\n");
+	ct_buf_fini(&out);
+}
+
 TEST(text_lines_up)
 {
 	struct ct_buf out = { 0 };
@@ -144,5 +165,6 @@ TEST(findings_come_worst_first)
 	report_free(r);
 }
 
-TAP_MAIN(&tap_text_lines_up, &tap_json_is_json, &tap_foreign_bytes_stay_valid_json,
-	 &tap_a_failing_sink_is_reported, &tap_findings_come_worst_first)
+TAP_MAIN(&tap_commands_stay_whole, &tap_text_lines_up, &tap_json_is_json,
+	 &tap_foreign_bytes_stay_valid_json, &tap_a_failing_sink_is_reported,
+	 &tap_findings_come_worst_first)
