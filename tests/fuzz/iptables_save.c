@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A rule set in iptables-save form: whatever is read is written, and what was written is read and
- * written again as it is. The first byte says which family, and whether strictly.
+ * A rule set in iptables-save form: whatever is read judges packets and is written, and what
+ * was written is read and written again as it is. The first byte says which family, and whether
+ * strictly.
  */
 #include <conntune/ruleset.h>
 #include <stdlib.h>
@@ -22,6 +23,27 @@ static int append(void *user, const char *text, size_t len)
 	return ct_buf_put(user, text, len);
 }
 
+/* Packets with the end of the input as their bytes, through every chain of the kernel. */
+static void judge(struct ct_ruleset *rs, const uint8_t *data, size_t size, bool is_v6)
+{
+	static const char *const tables[] = { "raw", "mangle", "nat", "filter", "security" };
+	uint8_t bytes[96] = { 0 };
+	struct ct_rule_outcome out;
+	struct ct_packet p;
+
+	for (size_t i = 0; i < sizeof(bytes) && i < size; i++)
+		bytes[sizeof(bytes) - 1 - i] = data[size - 1 - i];
+	bytes[0] = is_v6 ? 0x60 : 0x45;
+	ct_packet_init(&p, bytes, sizeof(bytes) - (size ? data[0] % 60 : 0));
+	(void)ct_packet_parse(&p);
+	for (unsigned i = 0; i < 5; i++)
+		for (unsigned at = CT_AT_PREROUTING; at <= CT_AT_POSTROUTING; at++) {
+			const struct ct_rule_packet r = { .packet = &p, .in = "eth0", .now = 1 };
+
+			(void)ct_ruleset_judge(rs, tables[i], (enum ct_at)at, &r, &out);
+		}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	unsigned family = size && data[0] & 1 ? CT_SYNTAX_IP6TABLES : CT_SYNTAX_IPTABLES;
@@ -34,6 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(err.text[0] != '\0');
 		return 0;
 	}
+	judge(rs, data, size, family == CT_SYNTAX_IP6TABLES);
 	if (ct_ruleset_print(rs, CT_RULESET_COUNTERS, append, &first) == 0 && first.len) {
 		struct ct_ruleset *again = ct_ruleset_parse(first.p, first.len, family, &err);
 
