@@ -26,8 +26,6 @@ int inplace_walk(struct inplace *p, struct walk_args *args);
 /* What slot @slot holds after a run. */
 const struct walk_entry *inplace_entries(const struct inplace *p, unsigned slot);
 
-uint32_t inplace_n_buckets(const struct inplace *p);
-
 /* What the finding asks of the programs. */
 struct inplace_eye {
 	void *user;
@@ -50,7 +48,7 @@ uint32_t inplace_want(uint32_t want);
 void inplace_entry(const struct walk_entry *from, uint32_t want, uint32_t hz, struct ct_entry *out);
 
 /* Opens the table of @h in place. Like table_open(); -EOPNOTSUPP when @h is a copy or nothing of
- * this was built in. @log may be null. */
+ * this was built in. */
 int inplace_open(struct host *h, const struct table_options *o, struct table **out,
 		 struct ct_err *err);
 

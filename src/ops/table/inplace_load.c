@@ -259,11 +259,6 @@ const struct walk_entry *inplace_entries(const struct inplace *p, unsigned slot)
 	return p->slots[slot].entry;
 }
 
-uint32_t inplace_n_buckets(const struct inplace *p)
-{
-	return p->table->size;
-}
-
 #else
 
 int inplace_load(uint32_t hashsize, unsigned n_slots, struct ct_buf *log, struct inplace **out,
@@ -290,12 +285,6 @@ const struct walk_entry *inplace_entries(const struct inplace *p, unsigned slot)
 {
 	(void)p, (void)slot;
 	return NULL;
-}
-
-uint32_t inplace_n_buckets(const struct inplace *p)
-{
-	(void)p;
-	return 0;
 }
 
 #endif
