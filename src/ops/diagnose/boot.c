@@ -41,9 +41,9 @@ static void lost(const struct facts *f, const struct check *c, struct report *r,
 		   "comes with the first rule that needs it, after sysctl has run. A missing knob "
 		   "is skipped without a word. That `sysctl -p` works by hand proves nothing.";
 	x->remedy = "Load the module before sysctl runs:\n"
-		    "    echo nf_conntrack > /etc/modules-load.d/conntrack.conf\n"
+		    "    echo nf_conntrack >> /etc/modules-load.d/conntrack.conf\n"
 		    "(without systemd: a line in /etc/modules), and for the buckets\n"
-		    "    echo 'options nf_conntrack hashsize=N' > /etc/modprobe.d/conntrack.conf\n"
+		    "    echo 'options nf_conntrack hashsize=N' >> /etc/modprobe.d/conntrack.conf\n"
 		    "Now, without a boot: sysctl --system.";
 	x->danger = "Where nothing loaded the module before, it is there from now on; before Linux "
 		    "4.10 that alone switches tracking on.";

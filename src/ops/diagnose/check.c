@@ -79,16 +79,19 @@ int check_run(const struct facts *f, const char *only, struct report *r, struct 
 	return e < 0 ? ct_err_set(err, e, "out of memory") : 0;
 }
 
-/* The cause named first among the findings, or null. Causes have ids RCn. */
-static const struct finding *first_cause(const struct report *r)
+/* The cause that explains most of the table, the first of equals, or null. Causes have ids RCn. */
+static const struct finding *main_cause(const struct report *r)
 {
+	const struct finding *best = NULL;
+
 	for (size_t i = 0; i < report_n(r); i++) {
 		const struct finding *x = report_at(r, i);
 
-		if (x->severity >= SEVERITY_WARNING && strncmp(x->id, "RC", 2) == 0)
-			return x;
+		if (x->severity >= SEVERITY_WARNING && strncmp(x->id, "RC", 2) == 0 &&
+		    (!best || x->share > best->share))
+			best = x;
 	}
-	return NULL;
+	return best;
 }
 
 static const struct finding *find_id(const struct report *r, const char *id)
@@ -126,7 +129,7 @@ const char *check_verdict(const struct facts *f, struct report *r)
 		return fine(f, r);
 	if (worst->severity == SEVERITY_NOTE)
 		return report_text(r, "Nothing is wrong now. Worth knowing: %s", worst->sentence);
-	cause = first_cause(r);
+	cause = main_cause(r);
 	if (cause && cause != worst && strcmp(worst->id, "F2") == 0)
 		return report_text(r, "%s %s", worst->sentence, cause->sentence);
 	return worst->sentence;

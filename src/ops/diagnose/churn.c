@@ -81,6 +81,7 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 				 f->sockets.tcp[v->port].n_remote);
 	if (!x)
 		return;
+	x->share = (double)v->n_closing / (double)s->n;
 	x->cause = "A connection is made for each operation and closed at once. Its entry stays in "
 		   "TIME_WAIT long after both programs forgot it, so a server with few open "
 		   "connections has a full table.";

@@ -16,6 +16,7 @@ static void remedies(struct report *r, struct finding *x, const struct facts_net
 
 	if (!x)
 		return;
+	x->share = (double)s->n_opening / (double)s->n;
 	if (is_one) {
 		const char *from =
 			judge_addr(r, &s->top_opening_source.addr, s->top_opening_source.family);

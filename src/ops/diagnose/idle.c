@@ -93,6 +93,7 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 					 s->top[i].n_idle_hour);
 	if (!x)
 		return;
+	x->share = (double)old(s) / (double)s->n;
 	x->cause = "Clients behind NAT, deleted machines and killed programs leave without a FIN. "
 		   "Their entries stay for the timeout of ESTABLISHED (by default five days), and "
 		   "the kernel never evicts an ASSURED established entry.";

@@ -322,7 +322,7 @@ const char *judge_persist(const struct facts *f, struct report *r, const char *k
 	return report_text(
 		r, "    echo '%s = %llu' >> /etc/sysctl.d/90-conntrack.conf%s", key,
 		(unsigned long long)value,
-		is_module ? "\n    echo nf_conntrack > /etc/modules-load.d/conntrack.conf" : "");
+		is_module ? "\n    echo nf_conntrack >> /etc/modules-load.d/conntrack.conf" : "");
 }
 
 static const char *buckets_persist(const struct facts *f, struct report *r, uint64_t buckets)
@@ -340,7 +340,7 @@ static const char *buckets_persist(const struct facts *f, struct report *r, uint
 				   (unsigned long long)buckets);
 	return report_text(r, "\n    echo 'options nf_conntrack hashsize=%llu' %s",
 			   (unsigned long long)buckets,
-			   has_drop_ins(f) ? "> /etc/modprobe.d/conntrack.conf"
+			   has_drop_ins(f) ? ">> /etc/modprobe.d/conntrack.conf"
 					   : ">> /etc/modprobe.conf");
 }
 

@@ -47,6 +47,7 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 				 (unsigned long long)d.buckets);
 	if (!x)
 		return;
+	x->share = 1 - explained(s);
 	x->cause = "The states are a healthy mix and the connections are in use: the table is full "
 		   "because the machine does more than the limit allows.";
 	x->remedy = report_text(r, "This time raising the limit is the cure: %s",

@@ -62,6 +62,7 @@ static void add(const struct facts *f, const struct check *c, struct report *r,
 			 "%u s, and %u s for streams", s->timeouts.udp, s->timeouts.udp_stream);
 	if (!x)
 		return;
+	x->share = (double)s->n_udp / (double)s->n;
 	x->cause = "UDP has no end that the kernel could see: every question with its answer holds "
 		   "an entry until the timeout.";
 	x->remedy = is_one ? notrack(r, v->port)

@@ -29,6 +29,7 @@ struct finding {
 	const char *name; /* "churn", stable, for scripts */
 	enum severity severity;
 	const char *netns; /* label of the namespace concerned, or null */
+	double share;	   /* part of the table this explains, 0..1; 0 is "does not say" */
 	const char *sentence;
 	const char *cause, *remedy, *danger; /* null when there is nothing to say */
 	struct evidence evidence[FINDING_MAX_EVIDENCE];
