@@ -47,19 +47,10 @@ static int refuse(struct ct_reading *r, const struct ct_rule_ext *e, const char 
 
 int ct_finish_cluster(struct ct_reading *r, struct ct_rule *rule, struct ct_rule_ext *e)
 {
-	struct ct_rule_option *mask = given(e, "cluster-local-nodemask");
-	char hex[16];
-
 	(void)rule;
-	if (!mask)
+	if (!given(e, "cluster-local-nodemask"))
 		return refuse(r, e, "needs --cluster-local-node or --cluster-local-nodemask");
-	/* A node number was read as a decimal and became a mask; n[1] tells them apart. */
-	if (strncmp(mask->text, "0x", 2) == 0)
-		return 0;
-	if (mask->n[0] == 0)
-		return refuse(r, e, "counts its nodes from 1");
-	(void)snprintf(hex, sizeof(hex), "0x%x", 1u << (mask->n[0] - 1));
-	return ct_ext_give(r, e, "cluster-local-nodemask", hex);
+	return 0;
 }
 
 int ct_finish_connlimit(struct ct_reading *r, struct ct_rule *rule, struct ct_rule_ext *e)

@@ -6,6 +6,7 @@
 #include "lib/ruleset/kind.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -58,7 +59,7 @@ int ct_kind_number(const char *s, size_t len, uint64_t max, uint64_t *out)
 
 static uint64_t max_of(const struct ct_rule_option *o)
 {
-	return o->def->max ? o->def->max : UINT32_MAX;
+	return o->def && o->def->max ? o->def->max : UINT32_MAX;
 }
 
 static int number(const char *s, const struct ct_rule_option *o, uint32_t *out)
@@ -124,6 +125,17 @@ int ct_kind_hex8(struct ct_reading *r, char *const *arg, struct ct_rule_option *
 	ct_text_init(&t, s, sizeof(s));
 	ct_text_printf(&t, "0x%08x", (unsigned)o->n[0]);
 	return ct_kind_keep(r, o, s);
+}
+
+int ct_kind_node(struct ct_reading *r, char *const *arg, struct ct_rule_option *o)
+{
+	char hex[16], *as_mask[] = { hex };
+
+	if (number(arg[0], o, &o->n[0]) < 0 || o->n[0] == 0)
+		return -EINVAL;
+	(void)snprintf(hex, sizeof(hex), "0x%x", 1u << (o->n[0] - 1));
+	o->def = NULL;
+	return ct_kind_hex8(r, as_mask, o);
 }
 
 /* "a", "a:b", "a:", ":b" with @mark between the ends. */

@@ -557,8 +557,11 @@ static int ext_complete(struct ct_rule_reader *rd, struct ct_rule_ext *e)
 	return e->def->finish ? e->def->finish(&rd->in, &rd->rule, e) : 0;
 }
 
-static bool is_silent(const struct ct_rule_option *o)
+/* What is not understood as a whole is written as a whole. */
+static bool is_silent(const struct ct_rule_ext *e, const struct ct_rule_option *o)
 {
+	if (e->is_opaque)
+		return false;
 	return o->def->is_unwritten || (o->def->silent && !o->is_inverted && o->text &&
 					strcmp(o->def->silent, o->text) == 0);
 }
@@ -572,7 +575,7 @@ static int ext_pack(struct ct_rule_reader *rd, struct ct_rule_ext *e)
 	if (!e->def || !e->def->options)
 		return 0;
 	for (unsigned i = 0; e->def->options[i].name; i++)
-		if (all[i].def && !is_silent(&all[i]))
+		if (all[i].def && !is_silent(e, &all[i]))
 			all[n++] = all[i];
 	e->n_options = (uint8_t)n;
 	if (n == 0)

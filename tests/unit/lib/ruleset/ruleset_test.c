@@ -112,6 +112,10 @@ TEST(what_is_unknown_is_kept_as_it_stands)
 		    "[0:0] -A INPUT -p tcp -m tcp --dport 80 --new-option 5 -j ACCEPT");
 	check_rules("-A INPUT -p tcp --dport nosuchservice -j ACCEPT\n", 0,
 		    "[0:0] -A INPUT -p tcp -m tcp --dport nosuchservice -j ACCEPT");
+	check_rules("-A INPUT -j CONNMARK --save-mark --mask 0xff --new 1\n", 0,
+		    "[0:0] -A INPUT -j CONNMARK --save-mark --mask 0xff --new 1");
+	check_rules("-A INPUT -m cluster --cluster-local-node 2 --new 1\n", 0,
+		    "[0:0] -A INPUT -m cluster --cluster-local-nodemask 0x00000002 --new 1");
 	check_rules("-A INPUT -m quark -j ACCEPT\n", CT_SYNTAX_STRICT,
 		    "line 2: there is no match 'quark'");
 }
