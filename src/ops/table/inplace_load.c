@@ -13,7 +13,6 @@
 
 #ifdef HAVE_BPF
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <linux/capability.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -26,8 +25,7 @@
 struct inplace {
 	struct table_walk *fast;	/* one of these two, owned */
 	struct table_walk_probe *probe; /* for kernels before 6.17 */
-	struct bpf_map *out, *work, *bss;
-	int walk_fd, peek_fd, probe_fd, lookup_fd;
+	int out_fd, walk_fd, peek_fd, probe_fd, lookup_fd;
 	struct walk_table *table; /* these three are mapped from the kernel */
 	uint8_t *peek_bytes;
 	char *symbol_name;
@@ -103,41 +101,37 @@ static bool is_chain(void *user, uint64_t array, uint32_t bucket)
 /* Points at what both forms have under the same names. */
 #define USE(p, s)                                                                                  \
 	do {                                                                                       \
-		(p)->out = (s)->maps.out;                                                          \
-		(p)->work = (s)->maps.work;                                                        \
-		(p)->bss = (s)->maps.bss;                                                          \
-	} while (0)
-#define RUN(p, s)                                                                                  \
-	do {                                                                                       \
-		(p)->walk_fd = bpf_program__fd((s)->progs.walk_entries);                           \
-		(p)->peek_fd = bpf_program__fd((s)->progs.peek);                                   \
-		(p)->probe_fd = bpf_program__fd((s)->progs.probe);                                 \
-		(p)->lookup_fd = bpf_program__fd((s)->progs.lookup);                               \
+		(p)->out_fd = (s)->maps.out.map_fd;                                                \
+		(p)->walk_fd = (s)->progs.walk_entries.prog_fd;                                    \
+		(p)->peek_fd = (s)->progs.peek.prog_fd;                                            \
+		(p)->probe_fd = (s)->progs.probe.prog_fd;                                          \
+		(p)->lookup_fd = (s)->progs.lookup.prog_fd;                                        \
 		(p)->table = &(s)->bss->table;                                                     \
 		(p)->peek_bytes = (s)->bss->peek_bytes;                                            \
 		(p)->symbol_name = (s)->bss->symbol_name;                                          \
 	} while (0)
 
-static int size_maps(struct inplace *p, unsigned n_slots)
-{
-	int r = bpf_map__set_max_entries(p->out, n_slots);
+/* What a form is asked before it is loaded. */
+#define ASK(s, n_slots, text)                                                                      \
+	do {                                                                                       \
+		(s)->maps.out.max_entries = (n_slots);                                             \
+		(s)->maps.work.max_entries = (n_slots);                                            \
+		(s)->ctx.log_level = 1;                                                            \
+		(s)->ctx.log_size = LOG_BYTES;                                                     \
+		(s)->ctx.log_buf = (uint64_t)(uintptr_t)(text);                                    \
+	} while (0)
 
-	return r < 0 ? r : bpf_map__set_max_entries(p->work, n_slots);
-}
-
-static int load_fast(struct inplace *p, unsigned n_slots, const struct bpf_object_open_opts *o)
+static int load_fast(struct inplace *p, unsigned n_slots, char *text)
 {
 	int r;
 
-	p->fast = table_walk__open_opts(o);
+	p->fast = table_walk__open();
 	if (!p->fast)
-		return -errno;
-	USE(p, p->fast);
-	r = size_maps(p, n_slots);
-	if (r == 0)
-		r = table_walk__load(p->fast);
+		return -ENOMEM;
+	ASK(p->fast, n_slots, text);
+	r = table_walk__load(p->fast);
 	if (r == 0) {
-		RUN(p, p->fast);
+		USE(p, p->fast);
 		return 0;
 	}
 	table_walk__destroy(p->fast);
@@ -145,19 +139,17 @@ static int load_fast(struct inplace *p, unsigned n_slots, const struct bpf_objec
 	return r;
 }
 
-static int load_probe(struct inplace *p, unsigned n_slots, const struct bpf_object_open_opts *o)
+static int load_probe(struct inplace *p, unsigned n_slots, char *text)
 {
 	int r;
 
-	p->probe = table_walk_probe__open_opts(o);
+	p->probe = table_walk_probe__open();
 	if (!p->probe)
-		return -errno;
-	USE(p, p->probe);
-	r = size_maps(p, n_slots);
-	if (r == 0)
-		r = table_walk_probe__load(p->probe);
+		return -ENOMEM;
+	ASK(p->probe, n_slots, text);
+	r = table_walk_probe__load(p->probe);
 	if (r == 0) {
-		RUN(p, p->probe);
+		USE(p, p->probe);
 		return 0;
 	}
 	table_walk_probe__destroy(p->probe);
@@ -176,18 +168,15 @@ static int load_programs(struct inplace *p, unsigned n_slots, struct ct_buf *log
 			 struct ct_err *err)
 {
 	auto_memory char *text = calloc(1, LOG_BYTES);
-	struct bpf_object_open_opts o = { .sz = sizeof(o),
-					  .kernel_log_buf = text,
-					  .kernel_log_size = LOG_BYTES };
 	int r;
 
 	if (!text)
 		return ct_err_set(err, -ENOMEM, "out of memory");
-	r = load_fast(p, n_slots, &o);
+	r = load_fast(p, n_slots, text);
 	if (r < 0 && r != -EPERM) {
 		keep_log(log, text);
 		text[0] = '\0';
-		r = load_probe(p, n_slots, &o);
+		r = load_probe(p, n_slots, text);
 	}
 	if (r == 0)
 		return 0;
@@ -204,7 +193,7 @@ static int map_slots(struct inplace *p, unsigned n_slots, struct ct_err *err)
 	void *at;
 
 	p->slots_bytes = n_slots * sizeof(*p->slots);
-	at = mmap(NULL, p->slots_bytes, PROT_READ, MAP_SHARED, bpf_map__fd(p->out), 0);
+	at = mmap(NULL, p->slots_bytes, PROT_READ, MAP_SHARED, p->out_fd, 0);
 	if (at == MAP_FAILED)
 		return ct_err_set(err, -errno, "mapping the programs' results: %s",
 				  strerror(errno));
@@ -221,7 +210,6 @@ int inplace_load(uint32_t hashsize, unsigned n_slots, struct ct_buf *log, struct
 
 	if (!p)
 		return ct_err_set(err, -ENOMEM, "out of memory");
-	(void)libbpf_set_print(NULL);
 	r = keep_caps(CAPS_NEEDED | CAP_BIT(CAP_SYSLOG), err);
 	if (r == 0)
 		r = load_programs(p, n_slots, log, err);
