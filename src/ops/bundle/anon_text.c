@@ -301,9 +301,10 @@ int anon_text(struct anon *a, const char *text, size_t len, struct ct_buf *out)
 /* 8 or 32 hexadecimal digits: words of four bytes in native order. */
 static int put_hex_address(struct anon *a, const char *p, size_t digits, struct ct_buf *out)
 {
+	size_t n_words = digits == 8 ? 1 : 4;
 	uint8_t bytes[16];
 
-	for (size_t i = 0; i < digits / 8; i++) {
+	for (size_t i = 0; i < n_words; i++) {
 		uint32_t word = 0;
 
 		for (size_t k = 0; k < 8; k++)
@@ -314,7 +315,7 @@ static int put_hex_address(struct anon *a, const char *p, size_t digits, struct 
 		anon_ip4(a, bytes, 32);
 	else
 		anon_ip6(a, bytes, 128);
-	for (size_t i = 0; i < digits / 8; i++) {
+	for (size_t i = 0; i < n_words; i++) {
 		uint32_t word;
 
 		memcpy(&word, bytes + i * 4, sizeof(word));
