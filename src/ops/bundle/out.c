@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "lib/base/clean.h"
+#include "ops/host/host.h"
 
 #define MAX_NAME  255
 #define MAX_DEPTH 64
@@ -190,22 +191,11 @@ void out_count(struct out *o, int fd)
 int out_bytes(struct out *o, const char *path, uint32_t mode, const void *p, size_t size)
 {
 	auto_fd int fd = out_file(o, path, mode);
-	const char *at = p;
+	int r = fd < 0 ? fd : host_write_all(fd, p, size);
 
-	if (fd < 0)
-		return fd;
-	while (size) {
-		ssize_t n = write(fd, at, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		at += n;
-		size -= (size_t)n;
-	}
-	out_count(o, fd);
-	return 0;
+	if (r == 0)
+		out_count(o, fd);
+	return r;
 }
 
 int out_link(struct out *o, const char *path, const char *target)

@@ -219,23 +219,11 @@ int pack_files(struct pack *p, const struct view *v)
 static int write_kept(int fd, struct pack *p, const char *text, size_t len)
 {
 	auto_fini(ct_buf) struct ct_buf kept = { 0 };
-	const char *at;
 	bool has_something;
 
 	if (bundle_filter(FILTER_TEXT, p->anon, text, len, &kept, &has_something) < 0)
 		return -ENOMEM;
-	at = kept.p;
-	while (kept.len) {
-		ssize_t n = write(fd, at, kept.len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		at += n;
-		kept.len -= (size_t)n;
-	}
-	return 0;
+	return host_write_all(fd, kept.p, kept.len);
 }
 
 /* Carries whole lines over; a line longer than a chunk is none of the kernel's and left out. */

@@ -130,6 +130,14 @@ bool judge_no_table(const struct facts *f, struct report *r, const struct check 
 	return true;
 }
 
+bool judge_no_rules(const struct facts *f, struct report *r, const struct check *c)
+{
+	if (f->rules.is_known)
+		return false;
+	judge_unknown(r, c, "%s", f->rules_why[0] ? f->rules_why : "the rules were not read");
+	return true;
+}
+
 bool judge_drop_chance(const struct facts *f, const struct facts_netns *ns, double *chance,
 		       uint64_t *n_victims)
 {

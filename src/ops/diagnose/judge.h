@@ -50,6 +50,9 @@ void judge_unknown(struct report *r, const struct check *c, const char *fmt, ...
 /* When the table of @ns was not read: says so for @c and returns true. */
 bool judge_no_table(const struct facts *f, struct report *r, const struct check *c);
 
+/* When the rules were not read: says so for @c and returns true. */
+bool judge_no_rules(const struct facts *f, struct report *r, const struct check *c);
+
 /* The chance that a new connection of @ns is dropped when its table is full, with the present mix
  * of entries. False when that is not known. */
 bool judge_drop_chance(const struct facts *f, const struct facts_netns *ns, double *chance,

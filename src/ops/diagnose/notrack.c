@@ -44,11 +44,8 @@ void check_notrack_half(const struct facts *f, const struct check *c, struct rep
 {
 	unsigned n_judged = 0, n_said = 0;
 
-	if (!f->rules.is_known) {
-		judge_unknown(r, c, "%s",
-			      f->rules_why[0] ? f->rules_why : "the rules were not read");
+	if (judge_no_rules(f, r, c))
 		return;
-	}
 	for (unsigned i = 0; i < f->rules.n_notrack; i++) {
 		const struct rules_noted *n = &f->rules.notrack[i];
 		struct finding *x;
@@ -112,11 +109,8 @@ void check_untracked_dropped(const struct facts *f, const struct check *c, struc
 {
 	bool is_said = false, is_unclear = false;
 
-	if (!f->rules.is_known) {
-		judge_unknown(r, c, "%s",
-			      f->rules_why[0] ? f->rules_why : "the rules were not read");
+	if (judge_no_rules(f, r, c))
 		return;
-	}
 	for (unsigned i = 0; i < f->rules.n_notrack; i++) {
 		const struct rules_noted *n = &f->rules.notrack[i];
 		struct finding *x;
@@ -177,11 +171,8 @@ void check_needless(const struct facts *f, const struct check *c, struct report 
 	struct finding *x;
 	unsigned port;
 
-	if (!rules->is_known) {
-		judge_unknown(r, c, "%s",
-			      f->rules_why[0] ? f->rules_why : "the rules were not read");
+	if (judge_no_rules(f, r, c))
 		return;
-	}
 	if (rules->n_nat > 0 || rules->n_need[RULES_NEED_CT] > 0 ||
 	    rules->n_need[RULES_NEED_STATE] == 0 || rules->n_need[RULES_NEED_STATE] > 8 ||
 	    judge_pressure(f, ns) < PRESSURE_PAST) {

@@ -42,31 +42,14 @@ struct dump {
 	_Alignas(8) uint8_t buffer[BUFFER_BYTES];
 };
 
-static int write_all(int fd, const void *p, size_t size)
-{
-	const uint8_t *at = p;
-
-	while (size) {
-		ssize_t n = write(fd, at, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		at += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
 static int record(struct dump *d)
 {
 	size_t size = (size_t)(d->end - d->at);
 	const uint8_t length[4] = { (uint8_t)(size >> 24), (uint8_t)(size >> 16),
 				    (uint8_t)(size >> 8), (uint8_t)size };
-	int r = write_all(d->record_fd, length, sizeof(length));
+	int r = host_write_all(d->record_fd, length, sizeof(length));
 
-	return r < 0 ? r : write_all(d->record_fd, d->at, size);
+	return r < 0 ? r : host_write_all(d->record_fd, d->at, size);
 }
 
 /* Waits for the kernel's next datagram. */

@@ -165,6 +165,23 @@ int host_read_fd(int fd, struct ct_buf *out)
 	return 0;
 }
 
+int host_write_all(int fd, const void *p, size_t size)
+{
+	const uint8_t *at = p;
+
+	while (size) {
+		ssize_t n = write(fd, at, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		at += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
 int host_read(struct host *h, const char *path, struct ct_buf *out)
 {
 	auto_fd int fd = open_file(h, path, false);

@@ -56,6 +56,10 @@ int host_read_i64(struct host *h, const char *path, int64_t *out);
 /* Opens @path for reading as a stream. Returns a descriptor (the caller closes it) or an error. */
 int host_open_fd(struct host *h, const char *path);
 
+/* Writes all @size bytes to @fd, a descriptor of the caller's: what is recorded or collected, never
+ * a file of the host. The errno of write(2), or -EIO when it takes nothing. */
+int host_write_all(int fd, const void *p, size_t size);
+
 /* Facts about a file without opening it: permission bits, size. Follows links within the root. */
 struct host_stat {
 	uint32_t mode; /* st_mode */
