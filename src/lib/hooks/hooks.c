@@ -215,8 +215,10 @@ void ct_hooks_packet(struct ct_hooks *h, struct ct_packet *p, const struct ct_wa
 	p->info = CT_INFO_INVALID;
 	g.r = (struct ct_rule_packet){ .packet = p, .now = now };
 	if (p->size >= (is_v6 ? 40 : 20)) {
-		g.r.src_type = addr_type(&h->router, p->family, p->data + (is_v6 ? 8 : 12));
-		g.r.dst_type = addr_type(&h->router, p->family, p->data + (is_v6 ? 24 : 16));
+		g.r.src_type =
+			(uint8_t)addr_type(&h->router, p->family, p->data + (is_v6 ? 8 : 12));
+		g.r.dst_type =
+			(uint8_t)addr_type(&h->router, p->family, p->data + (is_v6 ? 24 : 16));
 	}
 	out->is_through = way->is_sent ? send(&g) : receive(&g);
 	if (!out->is_through && h->engine)
