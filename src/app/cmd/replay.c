@@ -370,12 +370,15 @@ static enum ct_route set_way(const struct replay *r, struct ct_packet *p)
 {
 	bool is_v6 = p->data[0] >> 4 == 6;
 	uint8_t family = is_v6 ? CT_FAMILY_IPV6 : CT_FAMILY_IPV4;
+	struct ct_routed routed;
 
-	if (!ct_route_is_own(&r->router, family, p->data + (is_v6 ? 8 : 12)) || !r->o->is_host)
-		return ct_route_of(&r->router, p);
-	p->hook = CT_HOOK_OUTPUT;
-	return ct_route_is_own(&r->router, family, p->data + (is_v6 ? 24 : 16)) ? CT_ROUTE_LOCAL
-										: CT_ROUTE_FORWARD;
+	if (ct_route_is_own(&r->router, family, p->data + (is_v6 ? 8 : 12)) && r->o->is_host) {
+		p->hook = CT_HOOK_OUTPUT;
+		ct_route_out(&r->router, p, &routed);
+	} else {
+		ct_route_in(&r->router, p, NULL, &routed);
+	}
+	return routed.route;
 }
 
 /* The number that the frame of the next IP packet has in another capture. */
@@ -651,7 +654,9 @@ static int replay_run(void *state, const struct common_options *common, int argc
 		return EXIT_FAILED;
 	}
 	r.numbering = numbering;
-	r.router = (struct ct_router){ s->o.local, s->o.n_local, !s->o.is_host };
+	r.router = (struct ct_router){ .addrs = s->o.local,
+				       .n_addrs = s->o.n_local,
+				       .is_forwarding = !s->o.is_host };
 	if (s->o.wants_packets || s->o.out) {
 		s->o.engine.event = replay_event;
 		s->o.engine.event_user = &r;

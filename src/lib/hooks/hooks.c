@@ -12,7 +12,7 @@
 struct passing {
 	struct ct_hooks *h;
 	struct ct_packet *p;
-	const struct ct_way *way;
+	const char *in; /* the interface; null: not told or none */
 	struct ct_passage *out;
 	struct ct_entry entry;
 	bool has_entry, is_first; /* its first packet: the nat table is asked */
@@ -33,19 +33,8 @@ static enum ct_addr_type addr_type(const struct ct_router *router, uint8_t famil
 		return CT_ADDR_MULTICAST;
 	if (memcmp(addr, everyone, 4) == 0 || addr[0] == 0)
 		return CT_ADDR_BROADCAST;
-	for (unsigned i = 0; i < router->n_addrs; i++) {
-		const struct ct_route_addr *own = &router->addrs[i];
-		bool is_last = own->family == CT_FAMILY_IPV4 && own->prefix < 31;
-
-		for (unsigned bit = 0; is_last && bit < 32; bit++) {
-			unsigned a = addr[bit / 8] >> (7 - bit % 8) & 1;
-			unsigned b = own->addr.bytes[bit / 8] >> (7 - bit % 8) & 1;
-
-			is_last = a == (bit < own->prefix ? b : 1);
-		}
-		if (is_last)
-			return CT_ADDR_BROADCAST;
-	}
+	if (ct_route_is_broadcast(router, addr))
+		return CT_ADDR_BROADCAST;
 	return CT_ADDR_UNICAST;
 }
 
@@ -75,8 +64,9 @@ static bool pass(struct passing *g, const char *table, enum ct_at at)
 	struct ct_ruleset *rs = g->p->family == CT_FAMILY_IPV6 ? g->h->rules6 : g->h->rules4;
 	struct ct_rule_outcome o;
 
-	g->r.in = at == CT_AT_OUTPUT || at == CT_AT_POSTROUTING ? NULL : g->way->in;
-	g->r.out = at == CT_AT_PREROUTING || at == CT_AT_INPUT ? NULL : g->way->out;
+	g->out->at = at;
+	g->r.in = at == CT_AT_OUTPUT || at == CT_AT_POSTROUTING ? NULL : g->in;
+	g->r.out = at == CT_AT_PREROUTING || at == CT_AT_INPUT ? NULL : g->out->way_on.out;
 	if (!rs || ct_ruleset_judge(rs, table, at, &g->r, &o) < 0)
 		return true;
 	g->r.mark = g->out->mark = o.mark;
@@ -94,7 +84,6 @@ static bool pass(struct passing *g, const char *table, enum ct_at at)
 		return true;
 	g->out->fate = o.fate;
 	g->out->table = table;
-	g->out->at = at;
 	g->out->line = o.line;
 	return false;
 }
@@ -114,7 +103,7 @@ static void look_at_entry(struct passing *g)
 }
 
 /* Fragments become datagrams before the rules see them. */
-static bool reassemble(struct passing *g, enum ct_at at)
+static bool reassemble(struct passing *g)
 {
 	enum ct_defrag_result was =
 		g->h->defrag ? ct_defrag_in(g->h->defrag, g->p, g->now) : CT_DEFRAG_PASS;
@@ -125,14 +114,14 @@ static bool reassemble(struct passing *g, enum ct_at at)
 	}
 	g->out->is_waiting = was == CT_DEFRAG_WAIT;
 	g->out->fate = CT_FATE_DROP;
-	g->out->at = at;
 	return false;
 }
 
 /* Reassembly, raw and the tracker, where a packet enters. */
 static bool enter(struct passing *g, enum ct_at at)
 {
-	if (!reassemble(g, at))
+	g->out->at = at;
+	if (!reassemble(g))
 		return false;
 	if (!pass(g, "raw", at))
 		return false;
@@ -142,9 +131,9 @@ static bool enter(struct passing *g, enum ct_at at)
 	look_at_entry(g);
 	if (g->p->verdict == CT_DROP) {
 		g->out->fate = CT_FATE_DROP;
-		g->out->at = at;
 		return false;
 	}
+	g->out->is_tracked = true;
 	return pass(g, "mangle", at);
 }
 
@@ -172,14 +161,23 @@ static bool deliver(struct passing *g)
 	       pass(g, "security", CT_AT_INPUT) && nat(g, CT_AT_INPUT) && confirm(g);
 }
 
+/* ip_forward(), ip6_forward(): who has come to the end of its hops goes no further. */
+static bool has_hops(const struct ct_packet *p)
+{
+	return p->data[p->data[0] >> 4 == 6 ? 7 : 8] > 1;
+}
+
 static bool receive(struct passing *g)
 {
 	if (!enter(g, CT_AT_PREROUTING) || !nat(g, CT_AT_PREROUTING))
 		return false;
-	switch (g->way->route) {
+	ct_route_in(&g->h->router, g->p, g->in, &g->out->way_on);
+	switch (g->out->way_on.route) {
 	case CT_ROUTE_LOCAL:
 		return deliver(g);
 	case CT_ROUTE_FORWARD:
+		if (!has_hops(g->p))
+			break;
 		return pass(g, "mangle", CT_AT_FORWARD) && pass(g, "filter", CT_AT_FORWARD) &&
 		       pass(g, "security", CT_AT_FORWARD) && leave(g);
 	case CT_ROUTE_NOWHERE:
@@ -192,23 +190,30 @@ static bool receive(struct passing *g)
 /* What the host sends itself arrives again with its entry: the tracker returns at once. */
 static bool loop(struct passing *g)
 {
+	g->in = g->out->way_on.out;
 	return pass(g, "raw", CT_AT_PREROUTING) && pass(g, "mangle", CT_AT_PREROUTING) &&
 	       deliver(g);
 }
 
 static bool send(struct passing *g)
 {
+	ct_route_out(&g->h->router, g->p, &g->out->way_on);
+	if (g->out->way_on.route == CT_ROUTE_NOWHERE) {
+		g->out->fate = CT_FATE_DROP;
+		g->out->at = CT_AT_OUTPUT;
+		return false;
+	}
 	if (!enter(g, CT_AT_OUTPUT) || !nat(g, CT_AT_OUTPUT) || !pass(g, "filter", CT_AT_OUTPUT) ||
 	    !pass(g, "security", CT_AT_OUTPUT) || !leave(g))
 		return false;
-	return g->way->route != CT_ROUTE_LOCAL || loop(g);
+	return g->out->way_on.route != CT_ROUTE_LOCAL || loop(g);
 }
 
 void ct_hooks_packet(struct ct_hooks *h, struct ct_packet *p, const struct ct_way *way, ct_time now,
 		     struct ct_passage *out)
 {
 	bool is_v6 = p->size && p->data[0] >> 4 == 6;
-	struct passing g = { .h = h, .p = p, .way = way, .out = out, .now = now };
+	struct passing g = { .h = h, .p = p, .in = way->in, .out = out, .now = now };
 
 	*out = (struct ct_passage){ .fate = CT_FATE_ACCEPT };
 	p->family = is_v6 ? CT_FAMILY_IPV6 : CT_FAMILY_IPV4;

@@ -20,21 +20,22 @@ struct ct_hooks {
 	struct ct_router router;
 };
 
-/* How a packet came, and where it goes. */
+/* How a packet came. */
 struct ct_way {
-	const char *in, *out; /* interfaces; null where it has none */
-	enum ct_route route;  /* of a packet that is sent: LOCAL when it is for the host itself */
-	bool is_sent;	      /* by the host: begins at OUTPUT */
+	const char *in; /* the interface; null when it is not told, or when the packet is sent */
+	bool is_sent;	/* by the host: begins at OUTPUT */
 };
 
 /* Where a packet ended and why. */
 struct ct_passage {
 	enum ct_rule_fate fate;
-	bool is_through;	/* it came to its receiver, or out of the machine */
-	bool is_waiting;	/* a fragment that waits for the others */
-	const char *table;	/* where it ended; null: in the tracker or in routing */
-	enum ct_at at;		/* the hook where it ended */
-	const char *depends_on; /* as in struct ct_rule_outcome; the first doubt on its way */
+	bool is_through;   /* it came to its receiver, or out of the machine */
+	bool is_waiting;   /* a fragment that waits for the others */
+	const char *table; /* where it ended; null: in the tracker or in routing */
+	enum ct_at at;	   /* the last hook it came to */
+	bool is_tracked;   /* it came past the tracker, which looked at it or was told not to */
+	struct ct_routed way_on; /* where routing sent it, as far as it came there */
+	const char *depends_on;	 /* as in struct ct_rule_outcome; the first doubt on its way */
 	const char *depends_table;
 	uint32_t depends_line, line;
 	uint32_t mark;

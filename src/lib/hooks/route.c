@@ -1,29 +1,130 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Routing of what comes in: see route.h. Answers to Linux 6.18, ip_route_input_rcu() and
- * ip_route_input_slow() with source validation off, ip6_mc_input(), ip6_forward().
+ * Routing: see route.h. Answers to Linux 6.18, ip_route_input_rcu(), ip_route_input_slow(),
+ * fib_validate_source(), ip_route_output_key_hash(), ip6_mc_input(), ip6_forward().
  */
 #include "lib/hooks/route.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-bool ct_route_is_own(const struct ct_router *r, uint8_t family, const uint8_t *addr)
+static size_t addr_size(uint8_t family)
 {
-	size_t size = family == CT_FAMILY_IPV6 ? 16 : 4;
+	return family == CT_FAMILY_IPV6 ? 16 : 4;
+}
 
-	if (family == CT_FAMILY_IPV4 && addr[0] == 127)
-		return true;
-	for (unsigned i = 0; i < r->n_addrs; i++)
-		if (r->addrs[i].family == family && memcmp(&r->addrs[i].addr, addr, size) == 0)
+/* @addr without the bits behind the prefix. */
+static void mask(uint8_t *out, const uint8_t *addr, size_t size, unsigned prefix)
+{
+	for (size_t i = 0; i < size; i++) {
+		unsigned bits = prefix > 8 * i ? prefix - 8 * (unsigned)i : 0;
+
+		out[i] = bits >= 8 ? addr[i] : (uint8_t)(addr[i] & (0xff00u >> bits));
+	}
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct ct_route_line *x = a, *y = b;
+	int order;
+
+	if (x->family != y->family)
+		return x->family < y->family ? -1 : 1;
+	if (x->prefix != y->prefix)
+		return x->prefix > y->prefix ? -1 : 1;
+	order = memcmp(&x->dst, &y->dst, addr_size(x->family));
+	if (order != 0)
+		return order;
+	if (x->metric != y->metric)
+		return x->metric < y->metric ? -1 : 1;
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+void ct_router_sort(struct ct_router *r, struct ct_route_line *lines, unsigned n)
+{
+	struct ct_route_group *g = NULL;
+
+	for (unsigned i = 0; i < n; i++) {
+		mask(lines[i].dst.bytes, lines[i].dst.bytes, addr_size(lines[i].family),
+		     lines[i].prefix);
+		lines[i].number = i;
+	}
+	if (n > 0)
+		qsort(lines, n, sizeof(*lines), by_place);
+	r->lines = lines;
+	r->n_groups = 0;
+	for (unsigned i = 0; i < n; i++) {
+		if (!g || g->family != lines[i].family || g->prefix != lines[i].prefix) {
+			g = &r->groups[r->n_groups++];
+			*g = (struct ct_route_group){ i, 0, lines[i].family, lines[i].prefix };
+		}
+		g->n++;
+	}
+}
+
+static const struct ct_route_line *group_find(const struct ct_router *r,
+					      const struct ct_route_group *g, const uint8_t *addr)
+{
+	const struct ct_route_line *lines = r->lines + g->first;
+	size_t size = addr_size(g->family);
+	uint32_t low = 0, high = g->n;
+	uint8_t net[16];
+
+	mask(net, addr, size, g->prefix);
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (memcmp(&lines[middle].dst, net, size) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < g->n && memcmp(&lines[low].dst, net, size) == 0 ? &lines[low] : NULL;
+}
+
+const struct ct_route_line *ct_route_find(const struct ct_router *r, uint8_t family,
+					  const uint8_t *addr)
+{
+	for (unsigned i = 0; i < r->n_groups; i++) {
+		const struct ct_route_line *found =
+			r->groups[i].family == family ? group_find(r, &r->groups[i], addr) : NULL;
+
+		if (found)
+			return found;
+	}
+	return NULL;
+}
+
+static bool has_routes(const struct ct_router *r, uint8_t family)
+{
+	for (unsigned i = 0; i < r->n_groups; i++)
+		if (r->groups[i].family == family)
 			return true;
 	return false;
 }
 
-/* The highest address of a prefix that the machine is on: directed broadcast. */
-static bool is_broadcast(const struct ct_router *r, const uint8_t *dst)
+bool ct_route_is_own(const struct ct_router *r, uint8_t family, const uint8_t *addr)
 {
-	uint32_t to =
-		(uint32_t)dst[0] << 24 | (uint32_t)dst[1] << 16 | (uint32_t)dst[2] << 8 | dst[3];
+	static const uint8_t loopback6[16] = { [15] = 1 };
+	const struct ct_route_line *line;
+
+	if (family == CT_FAMILY_IPV4 && addr[0] == 127)
+		return true;
+	if (family == CT_FAMILY_IPV6 && memcmp(addr, loopback6, 16) == 0)
+		return true;
+	for (unsigned i = 0; i < r->n_addrs; i++)
+		if (r->addrs[i].family == family &&
+		    memcmp(&r->addrs[i].addr, addr, addr_size(family)) == 0)
+			return true;
+	line = ct_route_find(r, family, addr);
+	return line && line->kind == CT_ROUTE_TO_SELF;
+}
+
+bool ct_route_is_broadcast(const struct ct_router *r, const uint8_t *addr)
+{
+	uint32_t to = (uint32_t)addr[0] << 24 | (uint32_t)addr[1] << 16 | (uint32_t)addr[2] << 8 |
+		      addr[3];
+	const struct ct_route_line *line;
 
 	for (unsigned i = 0; i < r->n_addrs; i++) {
 		const uint8_t *own = r->addrs[i].addr.bytes;
@@ -37,27 +138,79 @@ static bool is_broadcast(const struct ct_router *r, const uint8_t *dst)
 		if (to == (have | host))
 			return true;
 	}
-	return false;
+	line = ct_route_find(r, CT_FAMILY_IPV4, addr);
+	return line && line->kind == CT_ROUTE_BROADCAST;
 }
 
-static enum ct_route route_ipv4(const struct ct_router *r, const uint8_t *src, const uint8_t *dst)
+/* fib_validate_source(): the machine has a way back, by the right interface. */
+static bool is_source_valid(const struct ct_router *r, const uint8_t *src, const char *in)
 {
-	static const uint8_t everyone[4] = { 255, 255, 255, 255 }, nobody[4];
+	const struct ct_route_line *back;
+
+	if (in && strcmp(in, "lo") == 0)
+		return true;
+	if (ct_route_is_own(r, CT_FAMILY_IPV4, src))
+		return !r->refuses_martians;
+	if (r->rp_filter == CT_RP_OFF || !has_routes(r, CT_FAMILY_IPV4))
+		return true;
+	back = ct_route_find(r, CT_FAMILY_IPV4, src);
+	if (!back || back->kind != CT_ROUTE_UNICAST)
+		return false;
+	return r->rp_filter == CT_RP_LOOSE || !in || !back->iface || strcmp(back->iface, in) == 0;
+}
+
+static enum ct_route only_if(bool is_valid, enum ct_route route)
+{
+	return is_valid ? route : CT_ROUTE_NOWHERE;
+}
+
+/* A unicast destination that is not the machine's own. */
+static enum ct_route reach(const struct ct_router *r, uint8_t family, const uint8_t *dst,
+			   const char **out)
+{
+	const struct ct_route_line *line = ct_route_find(r, family, dst);
+
+	if (!line)
+		return has_routes(r, family) ? CT_ROUTE_NOWHERE : CT_ROUTE_FORWARD;
+	*out = line->iface;
+	return line->kind == CT_ROUTE_UNICAST ? CT_ROUTE_FORWARD : CT_ROUTE_NOWHERE;
+}
+
+static const uint8_t everyone4[4] = { 255, 255, 255, 255 }, nobody[16];
+
+/* Groups are looked at before anything else: ip_route_input_rcu(), ip_mc_validate_source(). */
+static enum ct_route input_group4(const struct ct_router *r, const uint8_t *src, const uint8_t *dst,
+				  const char *in)
+{
 	static const uint8_t all_hosts[4] = { 224, 0, 0, 1 };
 
-	if (dst[0] >> 4 == 14)
-		return memcmp(dst, all_hosts, 4) == 0 ? CT_ROUTE_LOCAL : CT_ROUTE_NOWHERE;
-	if (src[0] >> 4 == 14 || memcmp(src, everyone, 4) == 0)
+	if (memcmp(dst, all_hosts, 4) != 0)
 		return CT_ROUTE_NOWHERE;
-	if (memcmp(dst, everyone, 4) == 0)
-		return CT_ROUTE_LOCAL;
+	return only_if(src[0] == 0 || is_source_valid(r, src, in), CT_ROUTE_LOCAL);
+}
+
+static enum ct_route input_ipv4(const struct ct_router *r, const uint8_t *src, const uint8_t *dst,
+				const char *in, const char **out)
+{
+	bool is_from_lo = in && strcmp(in, "lo") == 0;
+
+	if (dst[0] >> 4 == 14)
+		return input_group4(r, src, dst, in);
+	if (src[0] >> 4 == 14 || memcmp(src, everyone4, 4) == 0)
+		return CT_ROUTE_NOWHERE;
+	if (memcmp(dst, everyone4, 4) == 0)
+		return only_if(src[0] == 0 || is_source_valid(r, src, in), CT_ROUTE_LOCAL);
 	if (memcmp(dst, nobody, 4) == 0 && memcmp(src, nobody, 4) == 0)
 		return CT_ROUTE_LOCAL;
 	if (src[0] == 0 || dst[0] == 0)
 		return CT_ROUTE_NOWHERE;
-	if (ct_route_is_own(r, CT_FAMILY_IPV4, dst) || is_broadcast(r, dst))
-		return CT_ROUTE_LOCAL;
-	return r->is_forwarding ? CT_ROUTE_FORWARD : CT_ROUTE_NOWHERE;
+	if (r->refuses_martians && !is_from_lo && (dst[0] == 127 || src[0] == 127))
+		return CT_ROUTE_NOWHERE;
+	if (ct_route_is_own(r, CT_FAMILY_IPV4, dst) || ct_route_is_broadcast(r, dst))
+		return only_if(is_source_valid(r, src, in), CT_ROUTE_LOCAL);
+	if (!r->is_forwarding || !is_source_valid(r, src, in))
+		return CT_ROUTE_NOWHERE;
+	return reach(r, CT_FAMILY_IPV4, dst, out);
 }
 
 static bool is_link_local(const uint8_t *addr)
@@ -68,19 +221,16 @@ static bool is_link_local(const uint8_t *addr)
 /* The groups of all nodes; routers are also in those of all routers. */
 static bool is_joined(const struct ct_router *r, const uint8_t *dst)
 {
-	static const uint8_t zeroes[13];
-
-	if (memcmp(dst + 2, zeroes, 13) != 0)
+	if (memcmp(dst + 2, nobody, 13) != 0)
 		return false;
 	if (dst[15] == 1)
 		return dst[1] == 1 || dst[1] == 2;
 	return r->is_forwarding && dst[15] == 2 && (dst[1] == 1 || dst[1] == 2 || dst[1] == 5);
 }
 
-static enum ct_route route_ipv6(const struct ct_router *r, const uint8_t *src, const uint8_t *dst)
+static enum ct_route input_ipv6(const struct ct_router *r, const uint8_t *src, const uint8_t *dst,
+				const char **out)
 {
-	static const uint8_t nobody[16];
-
 	if (dst[0] == 0xff)
 		return is_joined(r, dst) ? CT_ROUTE_LOCAL : CT_ROUTE_NOWHERE;
 	if (ct_route_is_own(r, CT_FAMILY_IPV6, dst))
@@ -88,12 +238,33 @@ static enum ct_route route_ipv6(const struct ct_router *r, const uint8_t *src, c
 	if (!r->is_forwarding || is_link_local(src) || is_link_local(dst) ||
 	    memcmp(src, nobody, 16) == 0 || memcmp(dst, nobody, 16) == 0)
 		return CT_ROUTE_NOWHERE;
-	return CT_ROUTE_FORWARD;
+	return reach(r, CT_FAMILY_IPV6, dst, out);
 }
 
-enum ct_route ct_route_of(const struct ct_router *r, const struct ct_packet *p)
+void ct_route_in(const struct ct_router *r, const struct ct_packet *p, const char *in,
+		 struct ct_routed *out)
 {
+	out->out = NULL;
 	if (p->data[0] >> 4 == 4)
-		return route_ipv4(r, p->data + 12, p->data + 16);
-	return route_ipv6(r, p->data + 8, p->data + 24);
+		out->route = input_ipv4(r, p->data + 12, p->data + 16, in, &out->out);
+	else
+		out->route = input_ipv6(r, p->data + 8, p->data + 24, &out->out);
+}
+
+void ct_route_out(const struct ct_router *r, const struct ct_packet *p, struct ct_routed *out)
+{
+	bool is_v6 = p->data[0] >> 4 == 6;
+	uint8_t family = is_v6 ? CT_FAMILY_IPV6 : CT_FAMILY_IPV4;
+	const uint8_t *dst = p->data + (is_v6 ? 24 : 16);
+
+	*out = (struct ct_routed){ CT_ROUTE_LOCAL, "lo" };
+	if (ct_route_is_own(r, family, dst))
+		return;
+	out->out = NULL;
+	out->route = reach(r, family, dst, &out->out);
+	/* Groups and broadcasts leave by the interface of their route, or by some interface. */
+	if (is_v6 ? dst[0] == 0xff || is_link_local(dst)
+		  : dst[0] >> 4 == 14 || memcmp(dst, everyone4, 4) == 0 ||
+			    ct_route_is_broadcast(r, dst))
+		out->route = CT_ROUTE_FORWARD;
 }

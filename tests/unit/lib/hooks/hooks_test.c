@@ -46,23 +46,30 @@ static int append(void *user, const char *text, size_t len)
 	return ct_buf_put(user, text, len);
 }
 
-/* Which way a frame goes, by its addresses and by the interface it was captured on. */
+/* The routes that the recordings were made with: a host's, and a router's. */
+#define NET4(a, b, length, dev)                                                                    \
+	{                                                                                          \
+		.dst.bytes = { a, b }, .family = CT_FAMILY_IPV4, .prefix = length, .iface = dev    \
+	}
+static struct ct_route_line host_routes[] = {
+	NET4(0, 0, 0, "eth0"),
+	{ .family = CT_FAMILY_IPV6, .iface = "eth0" },
+};
+static struct ct_route_line routes[] = {
+	NET4(0, 0, 0, "wan0"),
+	NET4(192, 168, 16, "lan0"),
+	NET4(10, 0, 8, "lan0"),
+};
+
+/* Whether the host sends a frame, by its addresses. */
 static void find_way(const struct ct_hooks *h, const struct setup *s, const struct ct_packet *p,
 		     const char *dev, struct ct_way *way)
 {
 	uint8_t family = s->is_v6 ? CT_FAMILY_IPV6 : CT_FAMILY_IPV4;
-	const uint8_t *src = p->data + (s->is_v6 ? 8 : 12), *dst = p->data + (s->is_v6 ? 24 : 16);
 
-	*way = (struct ct_way){ .in = dev, .route = ct_route_of(&h->router, p) };
-	if (!s->own) {
-		way->out = strcmp(dev, "lan0") == 0 ? "wan0" : "lan0";
-	} else if (ct_route_is_own(&h->router, family, src)) {
-		way->is_sent = true;
-		way->in = NULL;
-		way->out = "eth0";
-		way->route = ct_route_is_own(&h->router, family, dst) ? CT_ROUTE_LOCAL
-								      : CT_ROUTE_FORWARD;
-	}
+	*way = (struct ct_way){ .in = dev };
+	if (s->own && ct_route_is_own(&h->router, family, p->data + (s->is_v6 ? 8 : 12)))
+		*way = (struct ct_way){ .is_sent = true };
 }
 
 static void run(struct ct_hooks *h, const struct setup *s, struct capture *c)
@@ -141,7 +148,10 @@ static void check(const struct setup *s)
 	*(s->is_v6 ? &h.rules6 : &h.rules4) = rs;
 	if (s->own)
 		EQ_INT(ct_addr_parse(s->own, strlen(s->own), &own.addr, &own.family), 0);
-	h.router = (struct ct_router){ &own, s->own ? 1 : 0, !s->own };
+	h.router = (struct ct_router){ .addrs = &own,
+				       .n_addrs = s->own ? 1 : 0,
+				       .is_forwarding = !s->own };
+	ct_router_sort(&h.router, s->own ? host_routes : routes, s->own ? 2 : 3);
 	run(&h, s, c);
 	EQ_INT(ct_ruleset_print(rs, CT_RULESET_COUNTERS, append, &got), 0);
 	compare(s->name, got.p, want.p);
@@ -192,12 +202,16 @@ TEST(what_cannot_be_known_is_said)
 				   "-A INPUT -p tcp -m set --match-set good src -j ACCEPT\n"
 				   "-A INPUT -p tcp -j TARPIT --tarpit\n"
 				   "COMMIT\n";
-	const struct ct_way way = { .in = "eth0", .route = CT_ROUTE_LOCAL };
+	const struct ct_way way = { .in = "eth0" };
+	const struct ct_route_addr own = { .addr.bytes = { 192, 0, 2, 10 },
+					   .family = CT_FAMILY_IPV4,
+					   .prefix = 24 };
 	struct ct_hooks h = { 0 };
 	struct ct_passage out;
 	struct ct_packet p;
 	struct ct_err err;
 
+	h.router = (struct ct_router){ .addrs = &own, .n_addrs = 1 };
 	h.rules4 = ct_ruleset_parse(text, sizeof(text) - 1, CT_SYNTAX_IPTABLES, &err);
 	OK(h.rules4 != NULL);
 	if (!h.rules4)
