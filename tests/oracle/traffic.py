@@ -24,7 +24,7 @@ SCTP_CHUNKS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 63, 192, 25
 ICMP_TYPES = [8, 8, 8, 0, 0, 13, 14, 15, 16, 17, 18, 9, 10, 30]
 ICMPV6_TYPES = [128, 128, 129, 129, 139, 140, 130, 133, 135, 143, 151, 153, 137]
 WEIGHTS = {"tcp": 60, "udp": 8, "icmp": 8, "icmp_error": 8, "sctp": 14, "gre": 2, "other": 2,
-           "extension": 2, "fragments": 2}
+           "extension": 2, "fragments": 2, "ip_options": 1, "odd_address": 1}
 
 
 def word(value):
@@ -191,6 +191,34 @@ class Traffic:
         if self.chance(.1):
             payload = payload[:self.below(len(payload))]
         self.emit("2001:db8:1::10", "2001:db8:2::20", proto, payload)
+
+    # ---------------------------------------------------------------- IP headers
+
+    def ip_option(self):
+        kind = self.pick(1, 7, 7, 68, 68, 130, 131, 134, 136, 137, 148, 25, self.below(256))
+        if kind <= 1:
+            return bytes([kind])
+        size = self.pick(4, 4, 8, 11, 12, self.below(12))
+        body = [self.pick(4, 5, 8, 9, self.below(16)), self.pick(0, 1, 3, 0xe0, self.below(256))]
+        return bytes([kind, size] + body) + bytes(max(0, size - 4))
+
+    def ip_options(self):
+        """IPv4 options: right, broken, unknown, or asking for a route of their own."""
+        packet = ip("192.168.1.10", "198.51.100.20", 17,
+                    struct.pack(">HHHH", 5200 + self.below(3), 53, 12, 0) + b"abcd")
+        options = b"".join(self.ip_option() for _ in range(self.below(3) + 1))
+        options = (options + bytes(-len(options) % 4))[:40]
+        head = bytes([0x45 + len(options) // 4]) + packet[1:2] + struct.pack(
+            ">H", len(packet) + len(options)) + packet[4:20] + options
+        self.packets.append(capture.fix_v4_header(head + packet[20:]))
+
+    def odd_address(self):
+        """Addresses that look as if they were nobody's."""
+        src, dst = "192.168.1.10", "198.51.100.20"
+        odd = self.pick("0.0.0.0", "0.0.0.1", "0.1.2.3", "240.0.0.1", "255.255.255.254",
+                        "198.51.100.255", "224.0.0.1", "255.255.255.255")
+        src, dst = self.pick((src, odd), (odd, dst), (odd, odd))
+        self.emit(src, dst, 17, struct.pack(">HHHH", 5300 + self.below(3), 53, 12, 0) + b"abcd")
 
     # ---------------------------------------------------------------- fragments
 

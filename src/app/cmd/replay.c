@@ -318,7 +318,11 @@ static int make_packet(struct replay *r, const struct frame *f, struct ct_packet
 
 	if (!why && size < 20)
 		why = "shorter than an IP header";
-	if (why) {
+	if (why && r->numbering) {
+		/* All frames of a recording were packets of the capture it was made of. */
+		data = f->data;
+		size = f->size;
+	} else if (why) {
 		skip_frame(r, why);
 		return 0;
 	}

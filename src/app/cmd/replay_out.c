@@ -53,6 +53,14 @@ void replay_trace_head(FILE *to)
 	(void)fputs("n\tt\tct\tfate\tevents\twhy\n", to);
 }
 
+/* What the trace says of a packet's state; a TUN device takes none but IPv4 and IPv6. */
+static const char *state_of(const struct ct_packet *p, bool is_refused)
+{
+	if (!is_refused)
+		return ct_info_name(p->info);
+	return p->data[0] >> 4 == 4 || p->data[0] >> 4 == 6 ? "-" : "senderr";
+}
+
 /* Forwarded, delivered here, sent out by this host, or gone. */
 static char fate_of(const struct ct_packet *p, enum ct_route route, bool is_refused)
 {
@@ -74,7 +82,7 @@ void replay_trace(struct replay *r, const struct ct_packet *p, uint64_t number, 
 {
 	ct_time since = at - r->first;
 	const char *direction = "";
-	const char *name = is_refused ? "-" : ct_info_name(p->info);
+	const char *name = state_of(p, is_refused);
 
 	if (!is_refused && p->info <= CT_INFO_RELATED_REPLY)
 		direction = ct_info_dir(p->info) == CT_DIR_REPLY ? "/r" : "/o";

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Routing: see route.h. Answers to Linux 6.18, ip_route_input_rcu(), ip_route_input_slow(),
- * fib_validate_source(), ip_route_output_key_hash(), ip6_mc_input(), ip6_forward().
+ * fib_validate_source(), ip_mc_validate_source(), ip_rcv_options(), ip_route_output_key_hash(),
+ * ip6_route_input(), ip6_mc_input(), ip6_forward().
  */
 #include "lib/hooks/route.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "lib/packet/option.h"
 
 static size_t addr_size(uint8_t family)
 {
@@ -178,6 +181,12 @@ static enum ct_route reach(const struct ct_router *r, uint8_t family, const uint
 
 static const uint8_t everyone4[4] = { 255, 255, 255, 255 }, nobody[16];
 
+/* ipv4_is_zeronet(): of 0.0.0.0/8 only the first address. */
+static bool is_nobody4(const uint8_t *addr)
+{
+	return memcmp(addr, nobody, 4) == 0;
+}
+
 /* Groups are looked at before anything else: ip_route_input_rcu(), ip_mc_validate_source(). */
 static enum ct_route input_group4(const struct ct_router *r, const uint8_t *src, const uint8_t *dst,
 				  const char *in)
@@ -186,7 +195,7 @@ static enum ct_route input_group4(const struct ct_router *r, const uint8_t *src,
 
 	if (memcmp(dst, all_hosts, 4) != 0)
 		return CT_ROUTE_NOWHERE;
-	return only_if(src[0] == 0 || is_source_valid(r, src, in), CT_ROUTE_LOCAL);
+	return only_if(is_nobody4(src) || is_source_valid(r, src, in), CT_ROUTE_LOCAL);
 }
 
 static enum ct_route input_ipv4(const struct ct_router *r, const uint8_t *src, const uint8_t *dst,
@@ -194,15 +203,15 @@ static enum ct_route input_ipv4(const struct ct_router *r, const uint8_t *src, c
 {
 	bool is_from_lo = in && strcmp(in, "lo") == 0;
 
-	if (dst[0] >> 4 == 14)
-		return input_group4(r, src, dst, in);
 	if (src[0] >> 4 == 14 || memcmp(src, everyone4, 4) == 0)
 		return CT_ROUTE_NOWHERE;
+	if (dst[0] >> 4 == 14)
+		return input_group4(r, src, dst, in);
 	if (memcmp(dst, everyone4, 4) == 0)
-		return only_if(src[0] == 0 || is_source_valid(r, src, in), CT_ROUTE_LOCAL);
-	if (memcmp(dst, nobody, 4) == 0 && memcmp(src, nobody, 4) == 0)
+		return only_if(is_nobody4(src) || is_source_valid(r, src, in), CT_ROUTE_LOCAL);
+	if (is_nobody4(dst) && is_nobody4(src))
 		return CT_ROUTE_LOCAL;
-	if (src[0] == 0 || dst[0] == 0)
+	if (is_nobody4(src) || is_nobody4(dst))
 		return CT_ROUTE_NOWHERE;
 	if (r->refuses_martians && !is_from_lo && (dst[0] == 127 || src[0] == 127))
 		return CT_ROUTE_NOWHERE;
@@ -228,27 +237,59 @@ static bool is_joined(const struct ct_router *r, const uint8_t *dst)
 	return r->is_forwarding && dst[15] == 2 && (dst[1] == 1 || dst[1] == 2 || dst[1] == 5);
 }
 
+/* Link-local destinations are looked for among the routes of the interface the packet came by. */
+static enum ct_route reach_on_link(const struct ct_router *r, const uint8_t *dst, const char *in,
+				   const char **out)
+{
+	const struct ct_route_line *line = NULL;
+
+	for (unsigned i = 0; in && i < r->n_groups && !line; i++) {
+		if (r->groups[i].family != CT_FAMILY_IPV6)
+			continue;
+		line = group_find(r, &r->groups[i], dst);
+		if (line && (!line->iface || strcmp(line->iface, in) != 0))
+			line = NULL;
+	}
+	if (!line || line->kind != CT_ROUTE_UNICAST)
+		return CT_ROUTE_NOWHERE;
+	*out = in;
+	return CT_ROUTE_FORWARD;
+}
+
+/* A packet that leaves by the interface it came by only deserves a redirect; of others, sources
+ * that mean nothing beyond their link are refused. */
+static enum ct_route forward6(const struct ct_router *r, const uint8_t *src, const uint8_t *dst,
+			      const char *in, const char **out)
+{
+	enum ct_route route = is_link_local(dst) ? reach_on_link(r, dst, in, out)
+						 : reach(r, CT_FAMILY_IPV6, dst, out);
+	bool turns_back = in && *out && strcmp(in, *out) == 0;
+
+	if (!turns_back && (is_link_local(src) || memcmp(src, nobody, 16) == 0))
+		return CT_ROUTE_NOWHERE;
+	return route;
+}
+
 static enum ct_route input_ipv6(const struct ct_router *r, const uint8_t *src, const uint8_t *dst,
-				const char **out)
+				const char *in, const char **out)
 {
 	if (dst[0] == 0xff)
 		return is_joined(r, dst) ? CT_ROUTE_LOCAL : CT_ROUTE_NOWHERE;
 	if (ct_route_is_own(r, CT_FAMILY_IPV6, dst))
 		return CT_ROUTE_LOCAL;
-	if (!r->is_forwarding || is_link_local(src) || is_link_local(dst) ||
-	    memcmp(src, nobody, 16) == 0 || memcmp(dst, nobody, 16) == 0)
+	if (!r->is_forwarding || memcmp(dst, nobody, 16) == 0)
 		return CT_ROUTE_NOWHERE;
-	return reach(r, CT_FAMILY_IPV6, dst, out);
+	return forward6(r, src, dst, in, out);
 }
 
 void ct_route_in(const struct ct_router *r, const struct ct_packet *p, const char *in,
 		 struct ct_routed *out)
 {
-	out->out = NULL;
-	if (p->data[0] >> 4 == 4)
+	*out = (struct ct_routed){ CT_ROUTE_NOWHERE, NULL };
+	if (p->data[0] >> 4 == 6)
+		out->route = input_ipv6(r, p->data + 8, p->data + 24, in, &out->out);
+	else if (ct_options_are_fine(p->data, (p->data[0] & 15U) * 4))
 		out->route = input_ipv4(r, p->data + 12, p->data + 16, in, &out->out);
-	else
-		out->route = input_ipv6(r, p->data + 8, p->data + 24, &out->out);
 }
 
 void ct_route_out(const struct ct_router *r, const struct ct_packet *p, struct ct_routed *out)

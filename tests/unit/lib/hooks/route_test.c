@@ -115,6 +115,38 @@ TEST(sources_are_checked)
 	EQ_STR(way(&r, "127.0.0.1", "127.0.0.1", "lo"), "here");
 }
 
+TEST(nobody_and_groups_send_nothing)
+{
+	struct ct_router r = router();
+
+	EQ_STR(way(&r, "0.0.0.0", "10.2.3.4", "wan0"), "nowhere");
+	EQ_STR(way(&r, "0.0.51.217", "10.2.3.4", "wan0"), "lan0");
+	EQ_STR(way(&r, "224.0.0.1", "224.0.0.1", "wan0"), "nowhere");
+	EQ_STR(way(&r, "255.255.255.255", "224.0.0.1", "wan0"), "nowhere");
+	EQ_STR(way(&r, "0.0.0.0", "224.0.0.1", "wan0"), "here");
+}
+
+TEST(link_local_addresses_stay_on_their_link)
+{
+	struct ct_route_line of_link[] = {
+		{ .dst.bytes = { 0xfe, 0x80, [15] = 1 },
+		  .family = CT_FAMILY_IPV6,
+		  .prefix = 128,
+		  .iface = "lan0" },
+		{ .family = CT_FAMILY_IPV6, .prefix = 0, .iface = "wan0" },
+	};
+	struct ct_router r = { .is_forwarding = true };
+
+	ct_router_sort(&r, of_link, 2);
+	EQ_STR(way(&r, "fe80::2", "fe80::1", "lan0"), "lan0");
+	EQ_STR(way(&r, "fe80::2", "fe80::1", "wan0"), "wan0");
+	EQ_STR(way(&r, "fe80::1", "fe80::2", "lan0"), "nowhere");
+	EQ_STR(way(&r, "2001:db8::1", "fe80::2", "lan0"), "nowhere");
+	EQ_STR(way(&r, "fe80::1", "2001:db8::1", "lan0"), "nowhere");
+	EQ_STR(way(&r, "fe80::1", "2001:db8::1", "wan0"), "wan0");
+	EQ_STR(way(&r, "::", "2001:db8::1", "lan0"), "nowhere");
+}
+
 TEST(without_routes_everything_is_reachable)
 {
 	struct ct_router r = { .is_forwarding = true };
@@ -124,4 +156,5 @@ TEST(without_routes_everything_is_reachable)
 }
 
 TAP_MAIN(&tap_longest_prefix_then_metric, &tap_what_is_for_the_machine_itself,
-	 &tap_sources_are_checked, &tap_without_routes_everything_is_reachable)
+	 &tap_sources_are_checked, &tap_nobody_and_groups_send_nothing,
+	 &tap_link_local_addresses_stay_on_their_link, &tap_without_routes_everything_is_reachable)
