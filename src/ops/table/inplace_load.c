@@ -116,8 +116,8 @@ static bool is_chain(void *user, uint64_t array, uint32_t bucket)
 	do {                                                                                       \
 		(s)->maps.out.max_entries = (n_slots);                                             \
 		(s)->maps.work.max_entries = (n_slots);                                            \
-		(s)->ctx.log_level = 1;                                                            \
-		(s)->ctx.log_size = LOG_BYTES;                                                     \
+		(s)->ctx.log_level = (text) ? 1 : 0;                                               \
+		(s)->ctx.log_size = (text) ? LOG_BYTES : 0;                                        \
 		(s)->ctx.log_buf = (uint64_t)(uintptr_t)(text);                                    \
 	} while (0)
 
@@ -159,23 +159,25 @@ static int load_probe(struct inplace *p, unsigned n_slots, char *text)
 
 static void keep_log(struct ct_buf *log, const char *text)
 {
-	if (log && text[0])
+	if (text && text[0])
 		(void)ct_buf_put(log, text, strlen(text));
 }
 
-/* Loads the faster form, or the one for older kernels. */
+/* Loads the faster form, or the one for older kernels. Writing the log takes the verifier longer
+ * than all the rest of the loading, so it does that only for who wants to read it. */
 static int load_programs(struct inplace *p, unsigned n_slots, struct ct_buf *log,
 			 struct ct_err *err)
 {
-	auto_memory char *text = calloc(1, LOG_BYTES);
+	auto_memory char *text = log ? calloc(1, LOG_BYTES) : NULL;
 	int r;
 
-	if (!text)
+	if (log && !text)
 		return ct_err_set(err, -ENOMEM, "out of memory");
 	r = load_fast(p, n_slots, text);
 	if (r < 0 && r != -EPERM) {
 		keep_log(log, text);
-		text[0] = '\0';
+		if (text)
+			text[0] = '\0';
 		r = load_probe(p, n_slots, text);
 	}
 	if (r == 0)
