@@ -170,6 +170,39 @@ int ct_engine_entry(const struct ct_engine *en, struct ct_handle h, struct ct_en
 int ct_engine_find(const struct ct_engine *en, const struct ct_tuple *t, uint16_t zone,
 		   struct ct_handle *out, enum ct_dir *dir);
 
+/* One entry as NAT sees it: what it is, without the cost of a whole ct_entry. Each -ENOENT when it
+ * has ended, or has no such thing. */
+int ct_engine_tuple(const struct ct_engine *en, struct ct_handle h, enum ct_dir dir,
+		    struct ct_tuple *out);
+/* The status word; 0 when it has ended, or has none of the bits yet. */
+uint32_t ct_engine_status(const struct ct_engine *en, struct ct_handle h);
+/* The entry whose expectation this one fulfilled. */
+int ct_engine_master(const struct ct_engine *en, struct ct_handle h, struct ct_handle *out);
+/* The sequence number after the last that a TCP sender has used, td_end. */
+int ct_engine_tcp_end(const struct ct_engine *en, struct ct_handle h, enum ct_dir dir,
+		      uint32_t *out);
+
+/* nf_conntrack_alter_reply(): gives an unconfirmed entry another reply tuple than the inverse of
+ * its original; packets of that tuple then are its reply. -ENOENT, -EBUSY when it is confirmed,
+ * -EINVAL for a tuple of another protocol or without inverse, -ENOMEM. */
+int ct_engine_set_reply(struct ct_engine *en, struct ct_handle h, const struct ct_tuple *reply);
+
+/* nf_conntrack_tuple_taken(): does another entry, in the zone of the unconfirmed @by, hold @reply
+ * in either direction? An entry that begins with @by's original tuple does not count: that clash
+ * is confirm's. Every "yes" counts as `found`. */
+bool ct_engine_is_taken(struct ct_engine *en, const struct ct_tuple *reply, struct ct_handle by);
+
+/* Adds status bits that NAT decides: SRC_NAT, DST_NAT, their DONE, SEQ_ADJUST. -ENOENT, -EINVAL
+ * for any other bit. */
+int ct_engine_set_status(struct ct_engine *en, struct ct_handle h, uint32_t status);
+
+/* A change of the mark is told with the entry's next packet that is confirmed. -ENOENT. */
+int ct_engine_set_mark(struct ct_engine *en, struct ct_handle h, uint32_t mark);
+
+/* Gives an unconfirmed entry a helper, as nft's "ct helper set" does; CT --helper goes by
+ * p->helper. -ENOENT, -EBUSY when it is confirmed, -EINVAL for no helper, -ENOMEM. */
+int ct_engine_set_helper(struct ct_engine *en, struct ct_handle h, enum ct_helper helper);
+
 /* Ends an entry now, as ctnetlink's delete does. -ENOENT. */
 int ct_engine_delete(struct ct_engine *en, struct ct_handle h);
 

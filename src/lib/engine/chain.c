@@ -24,6 +24,11 @@ static inline uint32_t link_of(uint32_t number, enum ct_dir dir)
 	return number << 1 | (uint32_t)dir;
 }
 
+static inline uint32_t ref_of(uint32_t link)
+{
+	return link >> 1 | (link & 1 ? REF_REPLY : 0);
+}
+
 static inline uint32_t *link_next(const struct ct_engine *en, uint32_t link)
 {
 	uint32_t number = link >> 1;
@@ -83,7 +88,7 @@ void ct_chain_prefetch_link(const struct ct_engine *en, uint32_t link)
 
 uint32_t ct_chain_guess(const struct ct_engine *en, uint64_t hash)
 {
-	return en->chains->head[ct_chain_bucket(en, hash)] >> 1;
+	return ref_of(en->chains->head[ct_chain_bucket(en, hash)]);
 }
 
 uint32_t ct_chain_first(const struct ct_engine *en, uint32_t bucket)
@@ -106,20 +111,22 @@ uint32_t ct_chain_next_other(const struct ct_engine *en, uint32_t link)
 	return link;
 }
 
-static bool is_match(const struct ct_engine *en, const struct probe *pr, uint32_t link)
+static inline bool is_match(const struct ct_engine *en, const struct probe *pr, uint32_t link,
+			    const struct entry *e)
 {
-	uint32_t number = link >> 1;
+	enum ct_dir dir = (enum ct_dir)(link & 1);
 
-	if (!ct_probe_matches(en, pr, number))
+	if (!ct_probe_matches(en, pr, ref_of(link), e) || !ct_probe_allows(pr, dir))
 		return false;
-	return pr->is_self || ct_probe_dir(pr, entry_at(en, number)) == (enum ct_dir)(link & 1);
+	return pr->rare & PROBE_SELF || e->flags & ENTRY_SECOND ||
+	       ct_probe_dir(pr, e, link >> 1) == dir;
 }
 
-bool ct_chain_is_first(const struct ct_engine *en, const struct probe *pr, uint32_t number)
+bool ct_chain_is_first(const struct ct_engine *en, const struct probe *pr, uint32_t ref)
 {
 	uint32_t link = en->chains->head[ct_chain_bucket(en, pr->hash)];
 
-	return link >> 1 == number && is_match(en, pr, link);
+	return ref_of(link) == ref && is_match(en, pr, link, entry_at(en, link >> 1));
 }
 
 uint32_t ct_chain_find(struct ct_engine *en, const struct probe *pr)
@@ -127,13 +134,15 @@ uint32_t ct_chain_find(struct ct_engine *en, const struct probe *pr)
 	uint32_t link = en->chains->head[ct_chain_bucket(en, pr->hash)], next;
 
 	for (; link; link = next) {
-		if (tick_passed(entry_at(en, link >> 1)->deadline, en->tick)) {
+		const struct entry *e = entry_at(en, link >> 1);
+
+		if (tick_passed(e->deadline, en->tick)) {
 			next = ct_chain_next_other(en, link);
 			ct_entry_kill(en, link >> 1, CT_END_TIMEOUT);
 			continue;
 		}
-		if (is_match(en, pr, link))
-			return link >> 1;
+		if (is_match(en, pr, link, e))
+			return ref_of(link);
 		next = *link_next(en, link);
 	}
 	return 0;
@@ -144,8 +153,8 @@ uint32_t ct_chain_peek(const struct ct_engine *en, const struct probe *pr)
 	uint32_t link = en->chains->head[ct_chain_bucket(en, pr->hash)];
 
 	for (; link; link = *link_next(en, link))
-		if (is_match(en, pr, link))
-			return link >> 1;
+		if (is_match(en, pr, link, entry_at(en, link >> 1)))
+			return ref_of(link);
 	return 0;
 }
 

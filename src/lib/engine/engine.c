@@ -223,17 +223,36 @@ void ct_engine_stats(const struct ct_engine *en, struct ct_engine_stats *out)
 
 uint32_t ct_table_find(struct ct_engine *en, const struct probe *pr)
 {
-	uint32_t number;
+	uint32_t ref;
 
 	if (en->chains)
 		return ct_chain_find(en, pr);
-	number = ct_index_find(en, pr);
+	ref = ct_index_find(en, pr);
 	/* Whatever the structure still holds, an expired entry matches nothing. */
-	if (number && tick_passed(entry_at(en, number)->deadline, en->tick)) {
-		ct_entry_kill(en, number, CT_END_TIMEOUT);
-		number = 0;
+	if (ref && tick_passed(entry_at(en, ref & REF_NUMBER)->deadline, en->tick)) {
+		ct_entry_kill(en, ref & REF_NUMBER, CT_END_TIMEOUT);
+		ref = 0;
 	}
-	return number;
+	return ref;
+}
+
+uint32_t ct_table_find_tuple(struct ct_engine *en, const struct ct_tuple *t, uint16_t zone,
+			     uint8_t zone_dir, enum ct_dir *dir)
+{
+	struct probe pr;
+	uint32_t ref;
+
+	ct_probe_make(en, t, zone, &pr);
+	if (zone_is_narrow(zone_dir))
+		ct_probe_narrow(en, &pr, zone_in(zone, zone_dir, CT_DIR_ORIG), CT_DIR_ORIG);
+	ref = ct_table_find(en, &pr);
+	if (!ref && zone_is_narrow(zone_dir)) {
+		ct_probe_narrow(en, &pr, zone_in(zone, zone_dir, CT_DIR_REPLY), CT_DIR_REPLY);
+		ref = ct_table_find(en, &pr);
+	}
+	if (ref)
+		*dir = ct_probe_dir(&pr, entry_at(en, ref & REF_NUMBER), ref);
+	return ref & REF_NUMBER;
 }
 
 static void fill_proto(const struct ct_engine *en, uint32_t number, struct ct_entry *out)
@@ -297,8 +316,8 @@ void ct_entry_fill(const struct ct_engine *en, uint32_t number, struct ct_entry 
 	if (e->status & CT_STATUS_CONFIRMED)
 		left = tick_passed(left, en->tick) ? 0 : left - en->tick;
 	out->timeout_s = left / ENGINE_HZ;
-	out->zone = e->key.zone;
-	out->zone_dir = CT_ZONE_BOTH;
+	out->zone = e->zone;
+	out->zone_dir = e->zone_dir;
 	out->mark = e->mark;
 	out->use = 1;
 	if (ct_tracker_of(e->key.proto) != &ct_generic_tracker)
@@ -350,14 +369,13 @@ static ct_time end_time(const struct ct_engine *en, const struct entry *e, enum 
 void ct_entry_kill(struct ct_engine *en, uint32_t number, enum ct_end end)
 {
 	struct entry *e = entry_at(en, number);
-	struct probe pr;
 
-	if (en->chains) {
+	if (en->chains)
 		ct_chain_remove(en, number);
-	} else {
-		ct_entry_probe(en, number, &pr);
-		ct_index_remove(en, pr.hash, number);
-	}
+	else
+		ct_index_remove(en, number);
+	if (e->flags & ENTRY_SECOND)
+		en->n_second--;
 	e->status |= CT_STATUS_DYING;
 	ct_event_tell(en, number, CT_EVENT_DESTROY, end, end_time(en, e, end));
 	if (end == CT_END_TIMEOUT)
@@ -398,8 +416,7 @@ int ct_engine_next(const struct ct_engine *en, struct ct_cursor *at, struct ct_e
 	return 0;
 }
 
-/* The number of a handle whose entry still lives, else 0. */
-static uint32_t handle_number(const struct ct_engine *en, struct ct_handle h)
+uint32_t ct_handle_number(const struct ct_engine *en, struct ct_handle h)
 {
 	const struct pool *pool = &en->pools[(h.number >> CLASS_SHIFT) % N_CLASSES];
 	const struct entry *e;
@@ -413,7 +430,7 @@ static uint32_t handle_number(const struct ct_engine *en, struct ct_handle h)
 
 int ct_engine_entry(const struct ct_engine *en, struct ct_handle h, struct ct_entry *out)
 {
-	uint32_t number = handle_number(en, h);
+	uint32_t number = ct_handle_number(en, h);
 
 	if (!number)
 		return -ENOENT;
@@ -425,20 +442,21 @@ int ct_engine_find(const struct ct_engine *en, const struct ct_tuple *t, uint16_
 		   struct ct_handle *out, enum ct_dir *dir)
 {
 	struct probe pr;
-	uint32_t number;
+	uint32_t ref, number;
 
 	ct_probe_make(en, t, zone, &pr);
-	number = en->chains ? ct_chain_peek(en, &pr) : ct_index_find(en, &pr);
+	ref = en->chains ? ct_chain_peek(en, &pr) : ct_index_find(en, &pr);
+	number = ref & REF_NUMBER;
 	if (!number || !is_live(en, number))
 		return -ENOENT;
 	*out = (struct ct_handle){ number, entry_at(en, number)->generation };
-	*dir = ct_probe_dir(&pr, entry_at(en, number));
+	*dir = ct_probe_dir(&pr, entry_at(en, number), ref);
 	return 0;
 }
 
 int ct_engine_delete(struct ct_engine *en, struct ct_handle h)
 {
-	uint32_t number = handle_number(en, h);
+	uint32_t number = ct_handle_number(en, h);
 
 	if (!number || !(entry_at(en, number)->status & CT_STATUS_CONFIRMED))
 		return -ENOENT;

@@ -6,6 +6,7 @@
  *     index.c   key to entry, exact          chain.c   key to entry, the kernel's buckets
  *     expiry.c  who ends next, exact         gc.c      the kernel's collector, early drop
  *     track.c   a packet's way in and out    expect.c  flows that helpers announce
+ *     second.c  replies that NAT or a zone makes differ      change.c  entries changed by callers
  *     tcp.c udp.c icmp.c sctp.c gre.c generic.c        the trackers
  */
 #ifndef CT_ENGINE_ENGINE_H
@@ -28,7 +29,14 @@ struct probe {
 	uint8_t addr6[32]; /* low endpoint, high endpoint */
 	uint64_t hash;
 	bool is_high; /* the packet's sender is the high endpoint */
-	bool is_self; /* both endpoints are the same: the reply equals the original */
+	uint8_t rare; /* enum probe_rare */
+};
+
+/* What few probes are. */
+enum probe_rare {
+	PROBE_SELF = 1 << 0,  /* both endpoints are the same: the reply equals the original */
+	PROBE_ORIG = 1 << 1,  /* matches original tuples alone */
+	PROBE_REPLY = 1 << 2, /* matches reply tuples alone */
 };
 
 /* A packet at the moment its tracker runs. */
@@ -60,6 +68,7 @@ struct ct_engine {
 	ct_tick tick;	 /* its low half, in which deadlines are kept */
 	bool is_begun;
 	uint64_t count;
+	uint64_t n_second;  /* confirmed entries with two keys */
 	uint64_t key[3][2]; /* hash keys: table, fingerprint, table's other direction */
 	struct pool pools[N_CLASSES];
 	struct index *index;   /* exact fidelity */
@@ -87,14 +96,18 @@ void ct_pool_give(struct ct_engine *en, uint32_t number);
 /* key.c */
 void ct_probe_make(const struct ct_engine *en, const struct ct_tuple *t, uint16_t zone,
 		   struct probe *out);
-/* The same, and ct_packet_parse(), for the packets that are most of all: whole TCP and UDP over
- * IPv4 without options. False, with nothing done, for all others. @before: null, or a probe that
- * may well be of the same flow, whose hash then is taken. */
+/* Moves a probe to another zone, where it matches tuples of direction @dir alone. */
+void ct_probe_narrow(const struct ct_engine *en, struct probe *pr, uint16_t zone, enum ct_dir dir);
+/* As ct_probe_make(), and ct_packet_parse(), for the packets that are most of all: whole TCP and
+ * UDP over IPv4 without options. False, with nothing done, for all others. @before: null, or a
+ * probe that may well be of the same flow, whose hash then is taken. */
 bool ct_probe_quick(const struct ct_engine *en, struct ct_packet *p, const struct probe *before,
 		    struct probe *out);
 /* The hashes of both tuples of an entry, in kernel fidelity. */
 void ct_entry_hashes(const struct ct_engine *en, uint32_t number, uint64_t hash[CT_DIR_MAX]);
-void ct_entry_probe(const struct ct_engine *en, uint32_t number, struct probe *out);
+/* The probe of one of its tuples. An entry of one key has the same key for both. */
+void ct_entry_probe(const struct ct_engine *en, uint32_t number, enum ct_dir dir,
+		    struct probe *out);
 void ct_entry_tuple(const struct ct_engine *en, uint32_t number, enum ct_dir dir,
 		    struct ct_tuple *out);
 
@@ -102,8 +115,9 @@ void ct_entry_tuple(const struct ct_engine *en, uint32_t number, enum ct_dir dir
 int ct_index_new(struct ct_engine *en);
 void ct_index_free(struct ct_engine *en);
 uint32_t ct_index_find(const struct ct_engine *en, const struct probe *pr);
+/* Both keys of an entry; -1, and nothing done, when memory is out. */
 int ct_index_insert(struct ct_engine *en, uint64_t hash, uint32_t number);
-void ct_index_remove(struct ct_engine *en, uint64_t hash, uint32_t number);
+void ct_index_remove(struct ct_engine *en, uint32_t number);
 
 /* Numbers of entries near where @hash belongs, up to @max; their count. */
 unsigned ct_index_sample(const struct index *ix, uint64_t hash, uint32_t *out, unsigned max);
@@ -125,7 +139,7 @@ uint32_t ct_chain_next_other(const struct ct_engine *en, uint32_t link);
 uint32_t ct_chain_find(struct ct_engine *en, const struct probe *pr);
 uint32_t ct_chain_peek(const struct ct_engine *en, const struct probe *pr);
 /* Is an entry the first link of its chain, and what ct_chain_find() would find? */
-bool ct_chain_is_first(const struct ct_engine *en, const struct probe *pr, uint32_t number);
+bool ct_chain_is_first(const struct ct_engine *en, const struct probe *pr, uint32_t ref);
 /* -1 when one of the two chains is too long. */
 int ct_chain_insert(struct ct_engine *en, uint32_t number);
 void ct_chain_remove(struct ct_engine *en, uint32_t number);
@@ -136,6 +150,13 @@ bool ct_early_drop(struct ct_engine *en, uint64_t hash);
 void ct_collector_begin(struct ct_engine *en);
 /* Runs what the collector has to do up to tick @to, and lets the clock be that. */
 void ct_collector_advance(struct ct_engine *en, uint64_t to);
+
+/* second.c */
+/* Makes @reply the reply of an entry that is not in the table. -1 when memory is out. */
+int ct_second_set(struct ct_engine *en, uint32_t number, const struct ct_tuple *reply);
+bool ct_second_matches(const struct ct_engine *en, const struct probe *pr, uint32_t ref);
+/* Is one of the tuples of an entry that is not in the table another entry's? */
+bool ct_entry_clashes(struct ct_engine *en, uint32_t number);
 
 /* expiry.c */
 void ct_expiry_set(struct ct_engine *en, uint32_t number, ct_tick deadline);
@@ -152,7 +173,14 @@ void ct_event_tell(struct ct_engine *en, uint32_t number, unsigned events, enum 
 void ct_entry_fill(const struct ct_engine *en, uint32_t number, struct ct_entry *out);
 /* Takes a confirmed entry out of the table, tells its end and frees it: nf_ct_delete(). */
 void ct_entry_kill(struct ct_engine *en, uint32_t number, enum ct_end end);
+/* A reference to the entry, 0 when there is none. */
 uint32_t ct_table_find(struct ct_engine *en, const struct probe *pr);
+/* The same for a tuple and a zone that may be limited to one direction, and the direction found:
+ * nf_conntrack_find_get(). */
+uint32_t ct_table_find_tuple(struct ct_engine *en, const struct ct_tuple *t, uint16_t zone,
+			     uint8_t zone_dir, enum ct_dir *dir);
+/* The number of a handle whose entry still lives, else 0. */
+uint32_t ct_handle_number(const struct ct_engine *en, struct ct_handle h);
 
 /* icmp.c: nf_conntrack_icmpv4_error() and its like. True when the packet's way ends there. */
 bool ct_icmp_error(struct ct_engine *en, struct ct_packet *p);
@@ -174,6 +202,18 @@ const struct ct_proto_ops *ct_tracker_of(uint8_t proto);
 static inline struct entry *entry_at(const struct ct_engine *en, uint32_t number)
 {
 	return pool_entry(en->pools, number);
+}
+
+/* Is a zone limited to one direction? */
+static inline bool zone_is_narrow(uint8_t zone_dir)
+{
+	return (zone_dir + 1U) & 2U; /* 1 or 2, of 0 to 3 */
+}
+
+/* nf_ct_zone_id(): what a zone is to tuples of one direction. */
+static inline uint16_t zone_in(uint16_t zone, uint8_t zone_dir, enum ct_dir dir)
+{
+	return zone_is_narrow(zone_dir) && !(zone_dir & 1U << dir) ? 0 : zone;
 }
 
 static inline ct_tick ticks(uint32_t seconds)

@@ -8,7 +8,8 @@
  * entry is one or two lines of cache, is found by a 32-bit number, and never moves.
  *
  * One key serves both directions: the endpoint that sorts lower comes first, ICMP's requester
- * comes first; a bit says which endpoint is the original sender.
+ * comes first; a bit says which endpoint is the original sender. An entry whose reply is not the
+ * inverse of its original (NAT, a zone of one direction) has a second key for it: see second.c.
  */
 #ifndef CT_ENGINE_ENTRY_H
 #define CT_ENGINE_ENTRY_H
@@ -31,6 +32,11 @@ enum { CLASS_SHIFT = 29, CHUNK_SHIFT = 15 };
 #define CHUNK_LEN   (UINT32_C(1) << CHUNK_SHIFT)
 #define CHUNK_MASK  (CHUNK_LEN - 1)
 #define MAX_ENTRIES PLACE_MASK
+
+/* How searches name what they find: an entry's number, and in the bit that it leaves free, by
+ * which key: of two keys, by the second; in a chain of kernel fidelity, by the reply's link. */
+#define REF_REPLY  (UINT32_C(1) << 31)
+#define REF_NUMBER (REF_REPLY - 1)
 
 /* Compared as 16 bytes. For IPv6 `addr` is a keyed fingerprint of both addresses, which stand in
  * the side array and are compared after it. */
@@ -79,6 +85,9 @@ enum entry_flag {
 	ENTRY_HAS_ACCT = 1 << 1,
 	ENTRY_HAS_STAMP = 1 << 2,
 	ENTRY_IN_USE = 1 << 3, /* else it is on its pool's free list */
+	ENTRY_IPV6 = 1 << 4,
+	ENTRY_SECOND = 1 << 5,	    /* the reply has a key of its own */
+	ENTRY_SECOND_HIGH = 1 << 6, /* the reply's sender is that key's high endpoint */
 };
 
 struct entry {
@@ -96,9 +105,10 @@ struct entry {
 		struct sctp_part sctp;
 		struct gre_part gre;
 	} u;
-	uint8_t zone_dir;
-	uint8_t pending; /* enum ct_event bits that a later packet will tell: see conclude() */
-	uint8_t unused[6];
+	uint16_t zone;	  /* its id, whatever direction it is limited to */
+	uint8_t zone_dir; /* enum ct_zone_dir */
+	uint8_t pending;  /* enum ct_event bits that a later packet will tell: see conclude() */
+	uint8_t unused[4];
 };
 
 struct entry_tcp {
@@ -138,6 +148,8 @@ struct tree {
 struct chunk {
 	uint8_t *main;
 	uint8_t (*addr6)[32];
+	struct key *second;
+	uint8_t (*second6)[32]; /* the second key's addresses */
 	struct acct *acct;
 	int64_t *stamp;
 	uint32_t (*link)[CT_DIR_MAX]; /* kernel fidelity */

@@ -211,7 +211,7 @@ int ct_expect_register(struct ct_engine *en, uint32_t master, const struct ct_tu
 {
 	struct expectations *x = en->expects;
 	struct cold *c = ct_cold_look(en, entry_at(en, master));
-	uint16_t zone = entry_at(en, master)->key.zone;
+	uint16_t zone = entry_at(en, master)->zone;
 	uint32_t *head, place;
 	ct_tick deadline;
 

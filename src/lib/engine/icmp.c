@@ -30,7 +30,6 @@ static bool relate(struct ct_engine *en, struct ct_packet *p, uint32_t at)
 {
 	struct ct_packet quoted = { .data = p->data + at, .size = p->size - at };
 	struct ct_tuple t, inverse;
-	struct probe pr;
 	enum ct_dir dir;
 	uint32_t number;
 	size_t addr_at = p->family == CT_FAMILY_IPV6 ? 24 : 16;
@@ -41,11 +40,9 @@ static bool relate(struct ct_engine *en, struct ct_packet *p, uint32_t at)
 		return end_as_error(en, p, "icmp: quoted packet has no tuple");
 	if (ct_tuple_invert(&inverse, &t) < 0)
 		return end_as_error(en, p, "icmp: quoted packet has no answer");
-	ct_probe_make(en, &inverse, p->zone, &pr);
-	number = ct_table_find(en, &pr);
+	number = ct_table_find_tuple(en, &inverse, p->zone, p->zone_dir, &dir);
 	if (!number)
 		return end_as_error(en, p, "icmp: error about an unknown flow");
-	dir = ct_probe_dir(&pr, entry_at(en, number));
 	ct_entry_tuple(en, number, dir, &t);
 	if (memcmp(p->data + addr_at, &t.dst, addr_size) != 0)
 		return end_as_error(en, p, "icmp: error is not for the sender of what it quotes");

@@ -5,6 +5,8 @@
  * A lookup compares the 10 tags of one line at once and touches an entry only when a tag fits. A
  * full line spills into the next; it counts what went past it, so that a search knows where to
  * end. The array grows by steps: a larger one is filled beside it, two lines with each insertion.
+ *
+ * An entry of two keys has two slots; the second's number has the bit REF_REPLY.
  */
 #include "lib/engine/index.h"
 
@@ -71,8 +73,14 @@ void ct_index_free(struct ct_engine *en)
 	en->index = NULL;
 }
 
+static bool is_allowed(const struct ct_engine *en, const struct probe *pr, uint32_t ref)
+{
+	return ct_probe_allows(pr, ct_probe_dir(pr, entry_at(en, ref & REF_NUMBER), ref));
+}
+
+/* @is_narrow: the probe is limited to one direction, and passes over others. */
 static inline uint32_t lines_find(const struct ct_engine *en, const struct lines *ls,
-				  const struct probe *pr)
+				  const struct probe *pr, bool is_narrow)
 {
 	uint32_t i = line_home(pr->hash, ls->n);
 	uint16_t tag = line_tag(pr->hash);
@@ -81,10 +89,12 @@ static inline uint32_t lines_find(const struct ct_engine *en, const struct lines
 		const struct line *l = &ls->at[i];
 
 		for (unsigned bits = line_match(l, tag); bits; bits &= bits - 1) {
-			uint32_t number = l->number[__builtin_ctz(bits)];
+			uint32_t ref = l->number[__builtin_ctz(bits)];
 
-			if (ct_probe_matches(en, pr, number))
-				return number;
+			if (!ct_probe_matches(en, pr, ref, entry_at(en, ref & REF_NUMBER)))
+				continue;
+			if (!is_narrow || is_allowed(en, pr, ref))
+				return ref;
 		}
 		if (l->n_past == 0)
 			return 0;
@@ -95,14 +105,17 @@ static inline uint32_t lines_find(const struct ct_engine *en, const struct lines
 uint32_t ct_index_find(const struct ct_engine *en, const struct probe *pr)
 {
 	const struct index *ix = en->index;
-	uint32_t number = lines_find(en, &ix->now, pr);
+	uint32_t ref;
 
-	if (!number && ix->old.at)
-		number = lines_find(en, &ix->old, pr);
-	return number;
+	if (pr->rare & (PROBE_ORIG | PROBE_REPLY)) {
+		ref = lines_find(en, &ix->now, pr, true);
+		return ref || !ix->old.at ? ref : lines_find(en, &ix->old, pr, true);
+	}
+	ref = lines_find(en, &ix->now, pr, false);
+	return ref || !ix->old.at ? ref : lines_find(en, &ix->old, pr, false);
 }
 
-static void lines_put(struct lines *ls, uint64_t hash, uint32_t number)
+static void lines_put(struct lines *ls, uint64_t hash, uint32_t ref)
 {
 	uint32_t i = line_home(hash, ls->n);
 
@@ -114,7 +127,7 @@ static void lines_put(struct lines *ls, uint64_t hash, uint32_t number)
 			unsigned slot = (unsigned)__builtin_ctz(empty);
 
 			l->tag[slot] = line_tag(hash);
-			l->number[slot] = number;
+			l->number[slot] = ref;
 			return;
 		}
 		l->n_past++;
@@ -123,7 +136,7 @@ static void lines_put(struct lines *ls, uint64_t hash, uint32_t number)
 }
 
 /* Takes an entry out and the marks of its way with it. True when it was there. */
-static bool lines_drop(struct lines *ls, uint64_t hash, uint32_t number)
+static bool lines_drop(struct lines *ls, uint64_t hash, uint32_t ref)
 {
 	uint32_t home = line_home(hash, ls->n), i = home;
 	uint16_t tag = line_tag(hash);
@@ -134,7 +147,7 @@ static bool lines_drop(struct lines *ls, uint64_t hash, uint32_t number)
 		for (unsigned bits = line_match(l, tag); bits; bits &= bits - 1) {
 			unsigned slot = (unsigned)__builtin_ctz(bits);
 
-			if (l->number[slot] != number)
+			if (l->number[slot] != ref)
 				continue;
 			l->tag[slot] = 0;
 			for (; home != i; home = home + 1 == ls->n ? 0 : home + 1)
@@ -147,18 +160,25 @@ static bool lines_drop(struct lines *ls, uint64_t hash, uint32_t number)
 	}
 }
 
+/* The direction whose tuple makes the key of a slot; one key is made by either. */
+static enum ct_dir ref_key(uint32_t ref)
+{
+	return ref & REF_REPLY ? CT_DIR_REPLY : CT_DIR_ORIG;
+}
+
 static void move_line(struct ct_engine *en, struct index *ix, uint32_t i)
 {
 	struct line *l = &ix->old.at[i];
 
 	for (unsigned slot = 0; slot < SLOTS; slot++) {
+		uint32_t ref = l->number[slot];
 		struct probe pr;
 
 		if (!l->tag[slot])
 			continue;
-		ct_entry_probe(en, l->number[slot], &pr);
-		lines_put(&ix->now, pr.hash, l->number[slot]);
-		(void)lines_drop(&ix->old, pr.hash, l->number[slot]);
+		ct_entry_probe(en, ref & REF_NUMBER, ref_key(ref), &pr);
+		lines_put(&ix->now, pr.hash, ref);
+		(void)lines_drop(&ix->old, pr.hash, ref);
 	}
 }
 
@@ -170,7 +190,7 @@ __attribute__((always_inline)) static inline void prefetch_line(const struct ct_
 
 	for (unsigned slot = 0; slot < SLOTS; slot++)
 		if (l->tag[slot])
-			__builtin_prefetch(entry_at(en, l->number[slot]));
+			__builtin_prefetch(entry_at(en, l->number[slot] & REF_NUMBER));
 }
 
 static void move_some(struct ct_engine *en, struct index *ix, uint32_t n)
@@ -189,7 +209,7 @@ static void move_some(struct ct_engine *en, struct index *ix, uint32_t n)
  * that a full table is as dense as it may be. */
 static int grow(struct ct_engine *en, struct index *ix)
 {
-	uint32_t wanted = lines_for(ix->n_entries + 1), most, n;
+	uint32_t wanted = lines_for(ix->n_slots + 1), most, n;
 	struct lines more;
 
 	if (wanted <= ix->now.n)
@@ -197,36 +217,65 @@ static int grow(struct ct_engine *en, struct index *ix)
 	move_some(en, ix, UINT32_MAX);
 	n = ix->now.n >= MAX_LINES / 2 ? MAX_LINES : ix->now.n * 2;
 	most = en->cfg.max ? lines_for(en->cfg.max) : n;
+	if (most < wanted)
+		most = lines_for((uint64_t)en->cfg.max * CT_DIR_MAX);
 	if (n > most && most >= wanted)
 		n = most;
 	/* A table a little beyond its step can do without for a while, down to one free slot. */
 	if (lines_new(en, n, &more) < 0)
-		return ix->n_entries + 1 < (uint64_t)ix->now.n * (SLOTS - 1) ? 0 : -1;
+		return ix->n_slots + 1 < (uint64_t)ix->now.n * (SLOTS - 1) ? 0 : -1;
 	ix->old = ix->now;
 	ix->now = more;
 	ix->n_moved = 0;
 	return 0;
 }
 
-int ct_index_insert(struct ct_engine *en, uint64_t hash, uint32_t number)
+static int put_ref(struct ct_engine *en, uint64_t hash, uint32_t ref)
 {
 	struct index *ix = en->index;
 
 	if (grow(en, ix) < 0)
 		return -1;
 	move_some(en, ix, MOVE_LINES);
-	lines_put(&ix->now, hash, number);
-	ix->n_entries++;
+	lines_put(&ix->now, hash, ref);
+	ix->n_slots++;
 	return 0;
 }
 
-void ct_index_remove(struct ct_engine *en, uint64_t hash, uint32_t number)
+static void drop_ref(struct ct_engine *en, uint64_t hash, uint32_t ref)
 {
 	struct index *ix = en->index;
 
-	if (!lines_drop(&ix->now, hash, number) && ix->old.at)
-		(void)lines_drop(&ix->old, hash, number);
-	ix->n_entries--;
+	if (!lines_drop(&ix->now, hash, ref) && ix->old.at)
+		(void)lines_drop(&ix->old, hash, ref);
+	ix->n_slots--;
+}
+
+int ct_index_insert(struct ct_engine *en, uint64_t hash, uint32_t number)
+{
+	struct probe pr;
+
+	if (put_ref(en, hash, number) < 0)
+		return -1;
+	if (!(entry_at(en, number)->flags & ENTRY_SECOND))
+		return 0;
+	ct_entry_probe(en, number, CT_DIR_REPLY, &pr);
+	if (put_ref(en, pr.hash, number | REF_REPLY) == 0)
+		return 0;
+	drop_ref(en, hash, number);
+	return -1;
+}
+
+void ct_index_remove(struct ct_engine *en, uint32_t number)
+{
+	struct probe pr;
+
+	ct_entry_probe(en, number, CT_DIR_ORIG, &pr);
+	drop_ref(en, pr.hash, number);
+	if (!(entry_at(en, number)->flags & ENTRY_SECOND))
+		return;
+	ct_entry_probe(en, number, CT_DIR_REPLY, &pr);
+	drop_ref(en, pr.hash, number | REF_REPLY);
 }
 
 unsigned ct_index_sample(const struct index *ix, uint64_t hash, uint32_t *out, unsigned max)
@@ -240,7 +289,7 @@ unsigned ct_index_sample(const struct index *ix, uint64_t hash, uint32_t *out, u
 
 		for (unsigned slot = 0; slot < SLOTS && n < max; slot++)
 			if (l->tag[slot])
-				out[n++] = l->number[slot];
+				out[n++] = l->number[slot] & REF_NUMBER;
 		i = i + 1 == ix->now.n ? 0 : i + 1;
 	}
 	return n;

@@ -16,9 +16,9 @@
 enum { SLOTS = 10 };
 
 struct line {
-	uint16_t tag[SLOTS]; /* 0: empty */
-	uint32_t n_past;     /* entries whose way from home led past this line */
-	uint32_t number[SLOTS];
+	uint16_t tag[SLOTS];	/* 0: empty */
+	uint32_t n_past;	/* entries whose way from home led past this line */
+	uint32_t number[SLOTS]; /* with REF_REPLY for a second key */
 };
 _Static_assert(sizeof(struct line) == 64, "one line of cache");
 
@@ -30,7 +30,7 @@ struct lines {
 struct index {
 	struct lines now, old; /* old: what is still to be moved from */
 	uint32_t n_moved;      /* lines of old done */
-	uint64_t n_entries;
+	uint64_t n_slots;
 };
 
 static inline uint32_t line_home(uint64_t hash, uint32_t n)
@@ -72,7 +72,7 @@ __attribute__((always_inline)) static inline void ct_index_prefetch(const struct
 	__builtin_prefetch(&ix->now.at[line_home(hash, ix->now.n)]);
 }
 
-/* The first entry whose tag fits, to prefetch it; 0 when there is none. */
+/* A reference to the first entry whose tag fits, to prefetch it; 0 when there is none. */
 static inline uint32_t ct_index_guess(const struct index *ix, uint64_t hash)
 {
 	uint32_t home = line_home(hash, ix->now.n);

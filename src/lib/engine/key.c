@@ -17,7 +17,7 @@
 static inline uint64_t hash_words(const struct ct_engine *en, const struct probe *pr, uint64_t addr,
 				  uint64_t rest)
 {
-	bool is_other = en->chains && pr->is_high && !pr->is_self;
+	bool is_other = en->chains && pr->is_high;
 	uint64_t words[2] = { addr, rest };
 
 	return ct_sip_words(en->key[is_other ? 2 : 0], words, 2);
@@ -60,7 +60,8 @@ static bool port_order(struct probe *pr, const struct ct_tuple *t, int addr_orde
 {
 	bool is_high = addr_order > 0 || (addr_order == 0 && t->src_part > t->dst_part);
 
-	pr->is_self = addr_order == 0 && t->src_part == t->dst_part;
+	if (addr_order == 0 && t->src_part == t->dst_part)
+		pr->rare |= PROBE_SELF;
 	pr->key.low_part = is_high ? t->dst_part : t->src_part;
 	pr->key.high_part = is_high ? t->src_part : t->dst_part;
 	return is_high;
@@ -76,7 +77,7 @@ void ct_probe_make(const struct ct_engine *en, const struct ct_tuple *t, uint16_
 	out->key.proto = t->proto;
 	out->key.is_ipv6 = is_ipv6;
 	out->key.zone = zone;
-	out->is_self = false;
+	out->rare = 0;
 	if (is_ipv6)
 		order = memcmp(&t->src, &t->dst, 16);
 	else
@@ -92,6 +93,13 @@ void ct_probe_make(const struct ct_engine *en, const struct ct_tuple *t, uint16_
 	probe_hash(en, out);
 }
 
+void ct_probe_narrow(const struct ct_engine *en, struct probe *pr, uint16_t zone, enum ct_dir dir)
+{
+	pr->key.zone = zone;
+	pr->rare = (pr->rare & PROBE_SELF) | (dir == CT_DIR_ORIG ? PROBE_ORIG : PROBE_REPLY);
+	probe_hash(en, pr);
+}
+
 bool ct_probe_quick(const struct ct_engine *en, struct ct_packet *p, const struct probe *before,
 		    struct probe *out)
 {
@@ -99,8 +107,8 @@ bool ct_probe_quick(const struct ct_engine *en, struct ct_packet *p, const struc
 	const uint8_t *ip = p->data;
 	uint64_t src, dst, differ, addr, rest;
 
-	if (p->size < 28 || ip[0] != PLAIN || (wire_be16(ip + 6) & IS_FRAGMENT) != 0 ||
-	    (ip[9] != PROTO_TCP && ip[9] != PROTO_UDP))
+	if (p->size < 28 || zone_is_narrow(p->zone_dir) || ip[0] != PLAIN ||
+	    (wire_be16(ip + 6) & IS_FRAGMENT) != 0 || (ip[9] != PROTO_TCP && ip[9] != PROTO_UDP))
 		return false;
 	p->family = CT_FAMILY_IPV4;
 	p->proto = ip[9];
@@ -108,7 +116,7 @@ bool ct_probe_quick(const struct ct_engine *en, struct ct_packet *p, const struc
 	src = (uint64_t)wire_raw32(ip + 12) << 16 | wire_raw16(ip + 20);
 	dst = (uint64_t)wire_raw32(ip + 16) << 16 | wire_raw16(ip + 22);
 	out->is_high = src > dst;
-	out->is_self = src == dst;
+	out->rare = src == dst ? PROBE_SELF : 0;
 	/* Directions come at random: a branch on them would be guessed wrong half of the time. */
 	differ = (src ^ dst) & -(uint64_t)out->is_high;
 	src ^= differ;
@@ -125,62 +133,83 @@ bool ct_probe_quick(const struct ct_engine *en, struct ct_packet *p, const struc
 	return true;
 }
 
-static bool is_self(const struct ct_engine *en, uint32_t number)
+static bool is_self(const struct probe *pr)
 {
-	const struct entry *e = entry_at(en, number);
-	const uint8_t *addr;
-
-	if (is_icmp(e->key.proto) || e->key.low_part != e->key.high_part)
+	if (is_icmp(pr->key.proto) || pr->key.low_part != pr->key.high_part)
 		return false;
-	if (!e->key.is_ipv6)
-		return e->key.addr.ip4.low == e->key.addr.ip4.high;
-	addr = entry_addr6(en->pools, number);
-	return memcmp(addr, addr + 16, 16) == 0;
+	if (!pr->key.is_ipv6)
+		return pr->key.addr.ip4.low == pr->key.addr.ip4.high;
+	return memcmp(pr->addr6, pr->addr6 + 16, 16) == 0;
 }
 
 void ct_entry_hashes(const struct ct_engine *en, uint32_t number, uint64_t hash[CT_DIR_MAX])
 {
 	struct probe pr;
 
-	ct_entry_probe(en, number, &pr);
-	hash[CT_DIR_ORIG] = pr.hash;
-	pr.is_high = !pr.is_high;
-	probe_hash(en, &pr);
-	hash[CT_DIR_REPLY] = pr.hash;
+	for (int dir = 0; dir < CT_DIR_MAX; dir++) {
+		ct_entry_probe(en, number, (enum ct_dir)dir, &pr);
+		hash[dir] = pr.hash;
+	}
 }
 
-void ct_entry_probe(const struct ct_engine *en, uint32_t number, struct probe *out)
+/* One of an entry's keys, with its addresses; true when it is the second. */
+static bool entry_key(const struct ct_engine *en, uint32_t number, enum ct_dir dir,
+		      const struct key **key, const uint8_t **addr6)
 {
 	const struct entry *e = entry_at(en, number);
+	const struct chunk *c = pool_chunk(en->pools, number);
+	bool is_second = dir == CT_DIR_REPLY && (e->flags & ENTRY_SECOND);
 
-	out->key = e->key;
-	out->is_high = e->flags & ENTRY_ORIG_HIGH;
-	out->is_self = is_self(en, number);
-	if (e->key.is_ipv6)
-		memcpy(out->addr6, entry_addr6(en->pools, number), 32);
+	*key = is_second ? &c->second[number & CHUNK_MASK] : &e->key;
+	if (e->flags & ENTRY_IPV6)
+		*addr6 = (is_second ? c->second6 : c->addr6)[number & CHUNK_MASK];
+	return is_second;
+}
+
+/* Is the sender of direction @dir the high endpoint of its key? */
+static bool is_sender_high(const struct entry *e, enum ct_dir dir, bool is_second)
+{
+	if (is_second)
+		return e->flags & ENTRY_SECOND_HIGH;
+	return !(e->flags & ENTRY_ORIG_HIGH) == (dir == CT_DIR_REPLY);
+}
+
+void ct_entry_probe(const struct ct_engine *en, uint32_t number, enum ct_dir dir, struct probe *out)
+{
+	const struct entry *e = entry_at(en, number);
+	const struct key *key;
+	const uint8_t *addr6 = NULL;
+	bool is_second = entry_key(en, number, dir, &key, &addr6);
+
+	out->key = *key;
+	if (addr6)
+		memcpy(out->addr6, addr6, 32);
+	out->rare = is_self(out) ? PROBE_SELF : 0;
+	out->is_high = !out->rare && is_sender_high(e, dir, is_second);
 	probe_hash(en, out);
 }
 
 void ct_entry_tuple(const struct ct_engine *en, uint32_t number, enum ct_dir dir,
 		    struct ct_tuple *out)
 {
-	const struct entry *e = entry_at(en, number);
-	bool is_high = e->flags & ENTRY_ORIG_HIGH;
-	struct ct_tuple t = { .proto = e->key.proto,
-			      .family = e->key.is_ipv6 ? CT_FAMILY_IPV6 : CT_FAMILY_IPV4,
-			      .src_part = e->key.low_part,
-			      .dst_part = e->key.high_part };
+	const struct key *key;
+	const uint8_t *addr6 = NULL;
+	bool is_second = entry_key(en, number, dir, &key, &addr6);
+	struct ct_tuple t = { .proto = key->proto,
+			      .family = addr6 ? CT_FAMILY_IPV6 : CT_FAMILY_IPV4,
+			      .src_part = key->low_part,
+			      .dst_part = key->high_part };
 
-	if (e->key.is_ipv6) {
-		memcpy(&t.src, entry_addr6(en->pools, number), 16);
-		memcpy(&t.dst, entry_addr6(en->pools, number) + 16, 16);
+	if (addr6) {
+		memcpy(&t.src, addr6, 16);
+		memcpy(&t.dst, addr6 + 16, 16);
 	} else {
-		t.src.ip4 = e->key.addr.ip4.low;
-		t.dst.ip4 = e->key.addr.ip4.high;
+		t.src.ip4 = key->addr.ip4.low;
+		t.dst.ip4 = key->addr.ip4.high;
 	}
 	/* An entry of ICMP always begins with a request, and no tuple in the table lacks an
 	 * inverse. */
-	if (is_high != (dir == CT_DIR_REPLY))
+	if (is_sender_high(entry_at(en, number), dir, is_second))
 		(void)ct_tuple_invert(&t, &t);
 	*out = t;
 }

@@ -67,6 +67,8 @@ static void chunk_fini(struct ct_engine *en, const struct pool *pool, struct chu
 {
 	ct_mem_free(en, c->main, main_size(pool));
 	ct_mem_free(en, c->addr6, CHUNK_LEN * sizeof(*c->addr6));
+	ct_mem_free(en, c->second, CHUNK_LEN * sizeof(*c->second));
+	ct_mem_free(en, c->second6, CHUNK_LEN * sizeof(*c->second6));
 	ct_mem_free(en, c->acct, CHUNK_LEN * sizeof(*c->acct));
 	ct_mem_free(en, c->stamp, CHUNK_LEN * sizeof(*c->stamp));
 	ct_mem_free(en, c->link, CHUNK_LEN * sizeof(*c->link));

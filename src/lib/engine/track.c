@@ -73,8 +73,29 @@ static void add_stamp(struct ct_engine *en, uint32_t number, struct entry *e)
 		e->flags |= ENTRY_HAS_STAMP;
 }
 
+static void forget_entry(struct ct_engine *en, uint32_t number)
+{
+	struct entry *e = entry_at(en, number);
+
+	if (e->cold && en->cold[e->cold].n_expects)
+		ct_expect_forget(en, number);
+	ct_cold_give(en, e);
+	ct_pool_give(en, number);
+	en->count--;
+}
+
+/* A zone of one direction: the reply's tuple stands in another zone than the original's. */
+static int limit_zone(struct ct_engine *en, const struct ct_packet *p, uint32_t number)
+{
+	struct ct_tuple reply;
+
+	ct_entry_tuple(en, number, CT_DIR_REPLY, &reply);
+	entry_at(en, number)->zone_dir = p->zone_dir;
+	return ct_second_set(en, number, &reply);
+}
+
 /* init_conntrack(): counted from here on, found only after confirm. 0 when there is no room. */
-static uint32_t begin_entry(struct ct_engine *en, const struct probe *pr)
+static uint32_t begin_entry(struct ct_engine *en, const struct ct_packet *p, const struct probe *pr)
 {
 	uint32_t number;
 	struct entry *e;
@@ -88,10 +109,14 @@ static uint32_t begin_entry(struct ct_engine *en, const struct probe *pr)
 		return 0;
 	e = entry_at(en, number);
 	e->key = pr->key;
+	e->zone = p->zone;
+	e->zone_dir = CT_ZONE_BOTH;
 	if (pr->is_high)
 		e->flags |= ENTRY_ORIG_HIGH;
-	if (pr->key.is_ipv6)
+	if (pr->key.is_ipv6) {
+		e->flags |= ENTRY_IPV6;
 		memcpy(entry_addr6(en->pools, number), pr->addr6, 32);
+	}
 	if (en->cfg.settings.acct)
 		add_acct(en, number, e);
 	if (en->cfg.settings.timestamp)
@@ -99,18 +124,11 @@ static uint32_t begin_entry(struct ct_engine *en, const struct probe *pr)
 	en->count++;
 	if (en->count > en->stats.peak)
 		en->stats.peak = en->count;
+	if (zone_is_narrow(p->zone_dir) && limit_zone(en, p, number) < 0) {
+		forget_entry(en, number);
+		return 0;
+	}
 	return number;
-}
-
-static void forget_entry(struct ct_engine *en, uint32_t number)
-{
-	struct entry *e = entry_at(en, number);
-
-	if (e->cold && en->cold[e->cold].n_expects)
-		ct_expect_forget(en, number);
-	ct_cold_give(en, e);
-	ct_pool_give(en, number);
-	en->count--;
 }
 
 /* The parts of init_conntrack() that few entries need: an expectation that the packet fulfils, or
@@ -123,7 +141,7 @@ static void adorn_entry(struct ct_engine *en, const struct ct_packet *p, uint32_
 	uint32_t master = 0;
 
 	ct_entry_tuple(en, number, CT_DIR_ORIG, &t);
-	master = ct_expect_take(en, &t, e->key.zone);
+	master = ct_expect_take(en, &t, e->zone);
 	if (!master && !p->helper)
 		return;
 	c = ct_cold_of(en, number);
@@ -153,42 +171,79 @@ static enum ct_info info_of(const struct entry *e, enum ct_dir dir)
 
 /* The entry that a burst has guessed, if it is what a search would find. */
 static inline bool is_guess_right(const struct ct_engine *en, const struct probe *pr,
-				  uint32_t guess)
+				  uint32_t guess, const struct entry *e)
 {
-	const struct entry *e = entry_at(en, guess);
-
 	if (!(e->status & CT_STATUS_CONFIRMED) || tick_passed(e->deadline, en->tick))
 		return false;
-	return en->chains ? ct_chain_is_first(en, pr, guess) : ct_probe_matches(en, pr, guess);
+	return en->chains ? ct_chain_is_first(en, pr, guess) : ct_probe_matches(en, pr, guess, e);
+}
+
+/* A probe that is limited to original tuples has found nothing; the reply's zone is another. */
+static uint32_t find_reply(struct ct_engine *en, const struct ct_packet *p, const struct probe *pr)
+{
+	struct probe other = *pr;
+	uint32_t ref;
+
+	ct_probe_narrow(en, &other, zone_in(p->zone, p->zone_dir, CT_DIR_REPLY), CT_DIR_REPLY);
+	ref = ct_table_find(en, &other);
+	return ref ? ref | REF_REPLY : 0;
+}
+
+/* A reference to a packet's entry, and the entry; 0 when there is none. */
+static inline uint32_t look_up(struct ct_engine *en, const struct ct_packet *p,
+			       const struct probe *pr, uint32_t guess, struct entry **e)
+{
+	uint32_t ref;
+
+	if (guess) {
+		*e = entry_at(en, guess & REF_NUMBER);
+		if (is_guess_right(en, pr, guess, *e))
+			return guess;
+	}
+	ref = ct_table_find(en, pr);
+	if (!ref && (pr->rare & PROBE_ORIG))
+		ref = find_reply(en, p, pr);
+	if (ref)
+		*e = entry_at(en, ref & REF_NUMBER);
+	return ref;
+}
+
+/* A new entry for a packet that has none. False when the packet's way ends here. */
+static bool begin(struct ct_engine *en, struct ct_packet *p, const struct probe *pr,
+		  struct visit *v)
+{
+	struct ct_tuple t, other;
+
+	if (p->proto == PROTO_ICMP || p->proto == PROTO_ICMPV6) {
+		(void)ct_packet_tuple(p, &t);
+		if (ct_tuple_invert(&other, &t) < 0) {
+			set_invalid(en, p, "icmp: type has no answer");
+			return false;
+		}
+	}
+	v->number = begin_entry(en, p, pr);
+	if (!v->number) {
+		set_dropped(en, p, "table full");
+		return false;
+	}
+	v->e = entry_at(en, v->number);
+	v->dir = CT_DIR_ORIG;
+	if (p->helper || ct_expect_any(en))
+		adorn_entry(en, p, v->number);
+	return true;
 }
 
 /* resolve_normal_ct(): finds or begins the entry. False when the packet's way ends here. */
 static inline bool resolve(struct ct_engine *en, struct ct_packet *p, const struct probe *pr,
 			   uint32_t guess, struct visit *v)
 {
-	struct ct_tuple t, other;
+	uint32_t ref = look_up(en, p, pr, guess, &v->e);
 
-	v->number = guess && is_guess_right(en, pr, guess) ? guess : ct_table_find(en, pr);
-	if (v->number) {
-		v->e = entry_at(en, v->number);
-		v->dir = ct_probe_dir(pr, v->e);
-	} else {
-		if (p->proto == PROTO_ICMP || p->proto == PROTO_ICMPV6) {
-			(void)ct_packet_tuple(p, &t);
-			if (ct_tuple_invert(&other, &t) < 0) {
-				set_invalid(en, p, "icmp: type has no answer");
-				return false;
-			}
-		}
-		v->number = begin_entry(en, pr);
-		if (!v->number) {
-			set_dropped(en, p, "table full");
-			return false;
-		}
-		v->e = entry_at(en, v->number);
-		v->dir = CT_DIR_ORIG;
-		if (p->helper || ct_expect_any(en))
-			adorn_entry(en, p, v->number);
+	if (ref) {
+		v->number = ref & REF_NUMBER;
+		v->dir = ct_probe_dir(pr, v->e, ref);
+	} else if (!begin(en, p, pr, v)) {
+		return false;
 	}
 	p->info = (uint8_t)info_of(v->e, v->dir);
 	p->entry = (struct ct_handle){ v->number, v->e->generation };
@@ -235,7 +290,7 @@ static inline bool conclude(const struct visit *v, enum judgement j)
 	return true;
 }
 
-/* @guess: the number of an entry that may be the packet's, or 0. */
+/* @guess: a reference to an entry that may be the packet's, or 0. */
 static inline void track(struct ct_engine *en, struct ct_packet *p, const struct probe *pr,
 			 uint32_t guess)
 {
@@ -257,6 +312,8 @@ static bool prepare(struct ct_engine *en, struct ct_packet *p, struct probe *pr)
 		return false;
 	}
 	ct_probe_make(en, &t, p->zone, pr);
+	if (zone_is_narrow(p->zone_dir))
+		ct_probe_narrow(en, pr, zone_in(p->zone, p->zone_dir, CT_DIR_ORIG), CT_DIR_ORIG);
 	return true;
 }
 
@@ -346,13 +403,13 @@ static void insert(struct ct_engine *en, struct ct_packet *p, struct entry *e,
 	unsigned events = p->events | CT_EVENT_NEW;
 	struct probe own;
 
+	if ((!fresh || en->n_second > 0) && ct_entry_clashes(en, number)) {
+		en->stats.drop++;
+		refuse_insertion(en, p, "another entry has this tuple");
+		return;
+	}
 	if (!fresh) {
-		ct_entry_probe(en, number, &own);
-		if (ct_table_find(en, &own)) {
-			en->stats.drop++;
-			refuse_insertion(en, p, "another entry has this tuple");
-			return;
-		}
+		ct_entry_probe(en, number, CT_DIR_ORIG, &own);
 		fresh = &own;
 	}
 	if (en->chains && ct_chain_insert(en, number) < 0) {
@@ -365,6 +422,8 @@ static void insert(struct ct_engine *en, struct ct_packet *p, struct entry *e,
 		return;
 	}
 	e->status |= CT_STATUS_CONFIRMED;
+	if (e->flags & ENTRY_SECOND)
+		en->n_second++;
 	if (e->flags & ENTRY_HAS_STAMP)
 		pool_chunk(en->pools, number)->stamp[number & CHUNK_MASK] = en->now;
 	ct_entry_set_deadline(en, number, en->tick + e->deadline);
@@ -433,7 +492,7 @@ static inline enum way approach(struct ct_engine *en, struct ct_packet *p,
 		return WAY_READY;
 	if (!enter(en, p))
 		return WAY_DONE;
-	if (p->proto == PROTO_ICMP || p->proto == PROTO_ICMPV6)
+	if (p->proto == PROTO_ICMP || p->proto == PROTO_ICMPV6 || zone_is_narrow(p->zone_dir))
 		return WAY_ALONE;
 	return prepare(en, p, pr) ? WAY_READY : WAY_DONE;
 }
@@ -441,8 +500,9 @@ static inline enum way approach(struct ct_engine *en, struct ct_packet *p,
 /* Always inline: gcc takes a function that only prefetches for one without effect and leaves its
  * calls out. */
 __attribute__((always_inline)) static inline void prefetch_entry(const struct ct_engine *en,
-								 uint32_t number)
+								 uint32_t ref)
 {
+	uint32_t number = ref & REF_NUMBER;
 	enum entry_class class = entry_class_of(number);
 	const struct entry *e = entry_at(en, number);
 
@@ -451,6 +511,8 @@ __attribute__((always_inline)) static inline void prefetch_entry(const struct ct
 		__builtin_prefetch(e + 1, 1);
 	if (class == CLASS_SMALL6 || class == CLASS_TCP6)
 		__builtin_prefetch(entry_addr6(en->pools, number));
+	if ((ref & REF_REPLY) && en->n_second > 0)
+		__builtin_prefetch(&pool_chunk(en->pools, number)->second[number & CHUNK_MASK]);
 }
 
 /* Kernel fidelity: the first links of all chains of a burst, step by step beside one another, so
