@@ -16,6 +16,7 @@ EDGES = {
     "lib/packet": "lib/ct",
     "lib/engine": "lib/packet",
     "lib/ruleset": "lib/packet",
+    "lib/proof": "lib/ruleset",
     "lib/hooks": "lib/engine lib/ruleset",
     "lib/traffic": "lib/packet",
     "ops/host": "lib/base",

@@ -59,4 +59,7 @@ const struct ct_ext_def *ct_ext_of_proto(uint8_t proto, uint8_t family);
 /* The option of @e with that name, or null when it was not given. */
 struct ct_rule_option *ct_ext_option(const struct ct_rule_ext *e, const char *name);
 
+/* A read extension as iptables-save words it, after -m or -j; cut to @size bytes. */
+void ct_rule_ext_words(const struct ct_rule_ext *e, char *to, size_t size);
+
 #endif

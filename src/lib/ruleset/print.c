@@ -58,6 +58,15 @@ static void put_ext(struct ct_text *t, const struct ct_rule_ext *e)
 	}
 }
 
+void ct_rule_ext_words(const struct ct_rule_ext *e, char *to, size_t size)
+{
+	struct ct_text t;
+
+	ct_text_init(&t, to, size);
+	ct_text_str(&t, e->name);
+	put_ext(&t, e);
+}
+
 static void put_proto(struct ct_text *t, const struct ct_rule *rule)
 {
 	const char *name = ct_rule_proto_name(rule->proto);

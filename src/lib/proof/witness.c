@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * A packet out of a class: for each field a usual value if the class has it, else its smallest.
+ */
+#include <string.h>
+
+#include "lib/proof/classes.h"
+#include "lib/proof/session.h"
+
+static bool value_bit(const struct ct_field_value *v, unsigned bits, unsigned i)
+{
+	i += (8 - bits % 8) % 8;
+	return v->bytes[i / 8] >> (7 - i % 8) & 1;
+}
+
+/* The packets that are left while one field after the other is fixed. */
+struct choosing {
+	struct ct_proof *p;
+	ct_dd left;
+};
+
+static bool fix(struct choosing *c, enum ct_field f, const struct ct_field_value *v)
+{
+	struct ct_field_value all;
+	ct_dd rest;
+
+	memset(&all, 0xff, sizeof(all));
+	rest = ct_dd_and(c->p->d, c->left, ct_field_masked(c->p->d, f, c->p->family, v, &all));
+	if (rest == CT_DD_FALSE)
+		return false;
+	c->left = rest;
+	return true;
+}
+
+/* The smallest value of a field that is left. */
+static struct ct_field_value smallest(const struct choosing *c, enum ct_field f)
+{
+	struct ct_dds *d = c->p->d;
+	unsigned bits = ct_field_bits(f, c->p->family), first = ct_field_var(f);
+	struct ct_field_value v = { { 0 } };
+	ct_dd set = c->left;
+
+	if (first > 0)
+		set = ct_dd_exists(d, set, 0, first - 1);
+	set = ct_dd_exists(d, set, ct_field_var(f + 1), CT_DD_MAX_VARS);
+	while (!ct_dd_is_leaf(set)) {
+		unsigned i = ct_dd_top(d, set) - first + (8 - bits % 8) % 8;
+		bool is_one = ct_dd_low(d, set) == CT_DD_FALSE;
+
+		if (is_one)
+			v.bytes[i / 8] |= (uint8_t)(1u << (7 - i % 8));
+		set = is_one ? ct_dd_high(d, set) : ct_dd_low(d, set);
+	}
+	return v;
+}
+
+static struct ct_field_value choose(struct choosing *c, enum ct_field f,
+				    const struct ct_field_value *usual, unsigned n)
+{
+	struct ct_field_value v;
+
+	for (unsigned i = 0; i < n; i++)
+		if (fix(c, f, &usual[i]))
+			return usual[i];
+	v = smallest(c, f);
+	(void)fix(c, f, &v);
+	return v;
+}
+
+static uint64_t number(struct choosing *c, enum ct_field f, const uint64_t *usual, unsigned n)
+{
+	struct ct_field_value values[8], v;
+	uint64_t r = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		values[i] = ct_field_value(f, c->p->family, usual[i]);
+	v = choose(c, f, values, n);
+	for (unsigned i = 0; i < (ct_field_bits(f, c->p->family) + 7) / 8; i++)
+		r = r << 8 | v.bytes[i];
+	return r;
+}
+
+#define NUMBER(c, field, ...)                                                                      \
+	number(c, CT_FIELD_##field, (const uint64_t[]){ __VA_ARGS__ },                             \
+	       sizeof((const uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t))
+
+/* Addresses of documentation: RFC 5737, RFC 3849. */
+static union ct_addr address(struct choosing *c, enum ct_field f, bool is_far)
+{
+	static const uint8_t v4[2][4] = { { 192, 0, 2, 10 }, { 198, 51, 100, 7 } };
+	static const uint8_t v6[16] = { 0x20, 0x01, 0x0d, 0xb8 };
+	struct ct_field_value usual = { { 0 } }, v;
+	union ct_addr out = { { 0 } };
+
+	if (c->p->family == CT_FAMILY_IPV4) {
+		memcpy(usual.bytes, v4[is_far], 4);
+	} else {
+		memcpy(usual.bytes, v6, 16);
+		usual.bytes[5] = is_far ? 2 : 1;
+		usual.bytes[15] = is_far ? 7 : 10;
+	}
+	v = choose(c, f, &usual, 1);
+	memcpy(out.bytes, v.bytes, sizeof(out.bytes));
+	return out;
+}
+
+static void iface(struct choosing *c, enum ct_field f, char to[static 16])
+{
+	const uint64_t usual[] = { CT_ATOM_OTHER, CT_ATOM_LOOPBACK, CT_ATOM_NONE };
+
+	ct_atom_example(&c->p->atoms, (uint32_t)number(c, f, usual, 3), to);
+}
+
+/* Who opened the connection has the high port; a NEW packet of TCP is a SYN. */
+void ct_class_witness(struct ct_proof *p, const struct ct_class *class, struct ct_witness *w)
+{
+	bool is_new, from_here = class->way == CT_WAY_SENT || class->way == CT_WAY_LOOPED;
+	struct choosing left = { p, ct_dd_and(p->d, ct_proof_domain(p, class->way), class->rest) };
+	struct choosing *c = &left;
+
+	for (unsigned f = 0; f < N_FIELDS; f++)
+		left.left = ct_dd_and(p->d, left.left, class->value[f]);
+	*w = (struct ct_witness){ .way = class->way, .family = p->family };
+	w->state = (enum ct_proof_state)NUMBER(c, STATE, CT_PROOF_NEW, CT_PROOF_ESTABLISHED);
+	is_new = w->state == CT_PROOF_NEW;
+	w->has_snat = NUMBER(c, HAS_SNAT, 0);
+	w->has_dnat = NUMBER(c, HAS_DNAT, 0);
+	w->proto = (uint8_t)NUMBER(c, PROTO, 6, 17, 1, 58);
+	iface(c, CT_FIELD_IIF, w->in);
+	iface(c, CT_FIELD_OIF, w->out);
+	w->is_fragment = NUMBER(c, FRAGMENT, 0);
+	w->flags = (uint8_t)NUMBER(c, FLAGS, is_new ? 0x02 : 0x10, 0x10, 0x12, 0x18, 0x11, 0x04);
+	w->icmp_type = (uint8_t)NUMBER(c, ICMP_TYPE, p->family == CT_FAMILY_IPV4 ? 8 : 128);
+	w->icmp_code = (uint8_t)NUMBER(c, ICMP_CODE, 0);
+	w->dport = (uint16_t)NUMBER(c, DPORT, 40000);
+	w->sport = (uint16_t)NUMBER(c, SPORT, 40000, 40001);
+	w->dst = address(c, CT_FIELD_DADDR, from_here);
+	w->src = address(c, CT_FIELD_SADDR, !from_here);
+	w->dst_type = (uint8_t)NUMBER(c, DST_TYPE, CT_ADDR_LOCAL, CT_ADDR_UNICAST);
+	w->src_type = (uint8_t)NUMBER(c, SRC_TYPE, CT_ADDR_UNICAST, CT_ADDR_LOCAL);
+	w->tos = (uint8_t)NUMBER(c, TOS, 0);
+	w->ttl = (uint8_t)NUMBER(c, TTL, 64, 63);
+	w->length = (uint16_t)NUMBER(c, LENGTH, p->family == CT_FAMILY_IPV4 ? 60 : 80);
+	w->mark = (uint32_t)NUMBER(c, MARK, 0);
+	w->connmark = (uint32_t)NUMBER(c, CONNMARK, 0);
+}
+
+/* A witness as a point --------------------------------------------------------------------------
+ */
+
+struct point {
+	struct ct_field_value value[N_FIELDS];
+	uint8_t family;
+};
+
+static bool point_bit(void *user, unsigned var)
+{
+	const struct point *pt = user;
+	unsigned f = 0;
+
+	while (f < N_FIELDS && var >= ct_field_var((enum ct_field)(f + 1)))
+		f++;
+	if (f == N_FIELDS)
+		return false;
+	return value_bit(&pt->value[f], ct_field_bits((enum ct_field)f, pt->family),
+			 var - ct_field_var((enum ct_field)f));
+}
+
+static void put(struct point *pt, enum ct_field f, uint64_t v)
+{
+	pt->value[f] = ct_field_value(f, pt->family, v);
+}
+
+uint32_t ct_proof_fate_at(struct ct_proof *p, ct_dd f, const struct ct_witness *w)
+{
+	struct point pt = { .family = p->family };
+
+	put(&pt, CT_FIELD_STATE, w->state);
+	put(&pt, CT_FIELD_HAS_SNAT, w->has_snat);
+	put(&pt, CT_FIELD_HAS_DNAT, w->has_dnat);
+	put(&pt, CT_FIELD_PROTO, w->proto);
+	put(&pt, CT_FIELD_IIF, ct_atom_of(&p->atoms, w->in));
+	put(&pt, CT_FIELD_OIF, ct_atom_of(&p->atoms, w->out));
+	put(&pt, CT_FIELD_FRAGMENT, w->is_fragment);
+	put(&pt, CT_FIELD_FLAGS, w->flags);
+	put(&pt, CT_FIELD_ICMP_TYPE, w->icmp_type);
+	put(&pt, CT_FIELD_ICMP_CODE, w->icmp_code);
+	put(&pt, CT_FIELD_DPORT, w->dport);
+	put(&pt, CT_FIELD_SPORT, w->sport);
+	pt.value[CT_FIELD_DADDR] = ct_field_address(&w->dst);
+	pt.value[CT_FIELD_SADDR] = ct_field_address(&w->src);
+	put(&pt, CT_FIELD_DST_TYPE, w->dst_type);
+	put(&pt, CT_FIELD_SRC_TYPE, w->src_type);
+	put(&pt, CT_FIELD_TOS, w->tos);
+	put(&pt, CT_FIELD_TTL, w->ttl);
+	put(&pt, CT_FIELD_LENGTH, w->length);
+	put(&pt, CT_FIELD_MARK, w->mark);
+	put(&pt, CT_FIELD_CONNMARK, w->connmark);
+	return ct_dd_at(p->d, f, point_bit, &pt);
+}
+
+/* In words --------------------------------------------------------------------------------------
+ */
+
+static bool has_ports(uint8_t proto)
+{
+	return proto == 6 || proto == 17 || proto == 132 || proto == 33 || proto == 136;
+}
+
+static void put_end(const struct ct_witness *w, const union ct_addr *a, uint16_t port,
+		    struct ct_text *to)
+{
+	bool in_brackets = has_ports(w->proto) && w->family == CT_FAMILY_IPV6;
+
+	ct_text_str(to, in_brackets ? "[" : "");
+	ct_addr_format(a, w->family, false, to);
+	ct_text_str(to, in_brackets ? "]" : "");
+	if (has_ports(w->proto)) {
+		ct_text_char(to, ':');
+		ct_text_u64(to, port);
+	}
+}
+
+static void put_flags(const struct ct_witness *w, struct ct_text *to)
+{
+	static const char letters[] = "FSRPAUEC";
+
+	ct_text_char(to, ' ');
+	for (unsigned i = 0; i < 8; i++)
+		if (w->flags >> i & 1)
+			ct_text_char(to, letters[i]);
+	if (!w->flags)
+		ct_text_char(to, '.');
+}
+
+void ct_witness_text(const struct ct_witness *w, struct ct_text *to)
+{
+	const char *name = ct_rule_proto_name(w->proto);
+
+	if (w->proto == 58)
+		name = "icmp6";
+	if (name)
+		ct_text_str(to, name);
+	else
+		ct_text_u64(to, w->proto);
+	ct_text_char(to, ' ');
+	put_end(w, &w->src, w->sport, to);
+	ct_text_str(to, " > ");
+	put_end(w, &w->dst, w->dport, to);
+	if (w->proto == 6)
+		put_flags(w, to);
+	if (w->proto == 1 || w->proto == 58)
+		ct_text_printf(to, " type %u code %u", (unsigned)w->icmp_type,
+			       (unsigned)w->icmp_code);
+	if (w->in[0])
+		ct_text_printf(to, " in %s", w->in);
+	if (w->out[0])
+		ct_text_printf(to, " out %s", w->out);
+}
