@@ -66,6 +66,10 @@ struct ct_packet {
 	uint32_t iif;	 /* index of the interface it came in by; 0 when unknown */
 	const char *why; /* the tracker's reason for INVALID or a drop, static text; or null */
 	struct ct_handle entry;
+	/* Where rules may change the packet: the same memory as data, of room bytes, which the
+	 * caller lends; null when the packet must stay as it is. */
+	uint8_t *bytes;
+	uint32_t room;
 };
 
 /* The direction that an info stands for, CTINFO2DIR(). */

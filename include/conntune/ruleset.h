@@ -14,6 +14,7 @@
 
 #include <conntune/entry.h>
 #include <conntune/err.h>
+#include <conntune/nat_range.h>
 #include <conntune/packet.h>
 #include <conntune/time.h>
 #include <stddef.h>
@@ -71,6 +72,14 @@ enum ct_addr_type {
 	CT_ADDR_MULTICAST,
 };
 
+/* A rule that a packet matched. Everything lives for the call. */
+struct ct_rule_trace {
+	const char *table, *chain;
+	uint32_t line;
+	const char *verdict; /* a target, "ACCEPT", the chain that is called; null: none */
+};
+typedef void ct_rule_trace_fn(void *user, const struct ct_rule_trace *t);
+
 /* A packet as rules see it. Everything is borrowed. */
 struct ct_rule_packet {
 	const struct ct_packet *packet; /* parsed; its info counts, CT_INFO_UNTRACKED also */
@@ -79,6 +88,8 @@ struct ct_rule_packet {
 	uint32_t mark;
 	uint8_t src_type, dst_type; /* enum ct_addr_type */
 	ct_time now;
+	ct_rule_trace_fn *trace; /* may be null */
+	void *trace_user;
 };
 
 enum ct_rule_fate {
@@ -106,6 +117,9 @@ struct ct_rule_outcome {
 	uint32_t connmark;  /* with has_connmark */
 	const char *helper; /* for a new entry; or null */
 	const char *nat;    /* the target that asks for a translation; or null */
+	/* With nat: what it asks for. The range of MASQUERADE and REDIRECT lacks the address. */
+	uint8_t nat_kind; /* enum ct_nat_kind */
+	struct ct_nat_range nat_range;
 };
 
 /* Carries a packet through one table at one hook, and counts as the kernel does: a rule when all
@@ -113,5 +127,9 @@ struct ct_rule_outcome {
  * has no such chain; @out is then untouched. */
 int ct_ruleset_judge(struct ct_ruleset *rs, const char *table, enum ct_at at,
 		     const struct ct_rule_packet *p, struct ct_rule_outcome *out);
+
+/* True when @rs (null: no rules) has a table of that name with at least one rule in it: what makes
+ * the kernel translate, when the table is "nat". */
+bool ct_ruleset_has_rules(const struct ct_ruleset *rs, const char *table);
 
 #endif

@@ -1,24 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * The walk of hooks.h. Answers to Linux 6.18: the priorities of enum nf_ip_hook_priorities,
- * ip_rcv(), ip_forward(), ip_local_deliver(), ip_output(), nf_nat_inet_fn() (the nat table is
- * asked once for each connection), nf_confirm().
+ * ip_rcv(), ip_forward(), ip_local_deliver(), ip_output(), nf_conntrack_in(), nf_confirm().
  */
 #include "lib/hooks/hooks.h"
 
+#include <limits.h>
 #include <string.h>
 
-/* A walk under way. */
-struct passing {
-	struct ct_hooks *h;
-	struct ct_packet *p;
-	const char *in; /* the interface; null: not told or none */
-	struct ct_passage *out;
-	struct ct_entry entry;
-	bool has_entry, is_first; /* its first packet: the nat table is asked */
-	ct_time now;
-	struct ct_rule_packet r;
-};
+#include "lib/hooks/walk.h"
 
 static enum ct_addr_type addr_type(const struct ct_router *router, uint8_t family,
 				   const uint8_t *addr)
@@ -38,7 +28,12 @@ static enum ct_addr_type addr_type(const struct ct_router *router, uint8_t famil
 	return CT_ADDR_UNICAST;
 }
 
-static void doubt(struct passing *g, const char *table, const char *name, uint32_t line)
+struct ct_ruleset *ct_walk_rules(const struct passing *g)
+{
+	return g->p->family == CT_FAMILY_IPV6 ? g->h->rules6 : g->h->rules4;
+}
+
+void ct_walk_doubt(struct passing *g, const char *table, const char *name, uint32_t line)
 {
 	if (g->out->depends_on || !name)
 		return;
@@ -47,118 +42,227 @@ static void doubt(struct passing *g, const char *table, const char *name, uint32
 	g->out->depends_line = line;
 }
 
-/* What rules before the tracker ask of it. */
-static void template_apply(struct ct_packet *p, const struct ct_rule_outcome *o)
+bool ct_walk_end(struct passing *g)
 {
-	if (o->is_notrack)
-		p->flags |= CT_PACKET_UNTRACKED;
-	if (o->has_zone) {
-		p->zone = o->zone;
-		p->zone_dir = o->zone_dir;
-	}
-}
-
-/* One table at one hook. False when the packet ends there. */
-static bool pass(struct passing *g, const char *table, enum ct_at at)
-{
-	struct ct_ruleset *rs = g->p->family == CT_FAMILY_IPV6 ? g->h->rules6 : g->h->rules4;
-	struct ct_rule_outcome o;
-
-	g->out->at = at;
-	g->r.in = at == CT_AT_OUTPUT || at == CT_AT_POSTROUTING ? NULL : g->in;
-	g->r.out = at == CT_AT_PREROUTING || at == CT_AT_INPUT ? NULL : g->out->way_on.out;
-	if (!rs || ct_ruleset_judge(rs, table, at, &g->r, &o) < 0)
-		return true;
-	g->r.mark = g->out->mark = o.mark;
-	doubt(g, table, o.depends_on, o.depends_line);
-	doubt(g, table, o.nat, o.line);
-	/* The engine keeps no marks: later packets may meet other rules than these say. */
-	if (o.has_connmark && g->has_entry && o.connmark != g->entry.mark) {
-		g->entry.mark = o.connmark;
-		doubt(g, table, "CONNMARK", 0);
-	}
-	template_apply(g->p, &o);
-	if (o.helper && !g->has_entry)
-		doubt(g, table, "CT", o.line);
-	if (o.fate == CT_FATE_ACCEPT)
-		return true;
-	g->out->fate = o.fate;
-	g->out->table = table;
-	g->out->line = o.line;
+	g->out->fate = CT_FATE_DROP;
 	return false;
 }
 
-static bool nat(struct passing *g, enum ct_at at)
-{
-	return !g->is_first || pass(g, "nat", at);
-}
-
-static void look_at_entry(struct passing *g)
+void ct_walk_look_at_entry(struct passing *g)
 {
 	g->has_entry = g->h->engine && ct_engine_entry(g->h->engine, g->p->entry, &g->entry) == 0;
 	g->r.entry = g->has_entry ? &g->entry : NULL;
-	g->is_first = g->has_entry &&
-		      (g->p->info == CT_INFO_NEW || g->p->info == CT_INFO_RELATED) &&
-		      !(g->entry.status & CT_STATUS_CONFIRMED);
 }
 
+void ct_walk_look_at_addrs(struct passing *g)
+{
+	bool is_v6 = g->p->family == CT_FAMILY_IPV6;
+	const struct ct_router *r = &g->h->router;
+	const uint8_t *ip = g->p->data;
+
+	if (g->p->size < (is_v6 ? 40 : 20))
+		return;
+	g->r.src_type = (uint8_t)addr_type(r, g->p->family, ip + (is_v6 ? 8 : 12));
+	g->r.dst_type = (uint8_t)addr_type(r, g->p->family, ip + (is_v6 ? 24 : 16));
+}
+
+void ct_walk_trace(struct passing *g, enum ct_trace_kind kind, const char *table,
+		   const struct ct_rule_outcome *o)
+{
+	struct ct_trace t = { .kind = kind,
+			      .at = g->at,
+			      .table = table,
+			      .packet = g->p,
+			      .entry = g->has_entry ? &g->entry : NULL,
+			      .way_on = &g->out->way_on,
+			      .mark = g->r.mark };
+
+	if (!g->h->trace)
+		return;
+	if (o) {
+		t.chain = o->chain;
+		t.line = o->line;
+		t.fate = o->fate;
+	}
+	g->h->trace(g->h->trace_user, &t);
+}
+
+static enum ct_helper helper_find(const char *name, uint8_t proto)
+{
+#define HELPER(constant, text, number, max, timeout)                                               \
+	if (strcmp(name, text) == 0 && proto == (number))                                          \
+		return CT_HELPER_##constant;
+#include <conntune/helper.def>
+#undef HELPER
+	return CT_HELPER_NONE;
+}
+
+/* What rules before the tracker ask of it. */
+static void template_apply(struct passing *g, const char *table, const struct ct_rule_outcome *o)
+{
+	if (o->is_notrack)
+		g->p->flags |= CT_PACKET_UNTRACKED;
+	if (o->has_zone) {
+		g->p->zone = o->zone;
+		g->p->zone_dir = o->zone_dir;
+	}
+	if (!o->helper || g->has_entry)
+		return;
+	g->p->helper = (uint8_t)helper_find(o->helper, g->p->proto);
+	if (g->p->helper == CT_HELPER_NONE)
+		ct_walk_doubt(g, table, "CT", o->line);
+}
+
+bool ct_walk_table(struct passing *g, const char *table, struct ct_rule_outcome *o)
+{
+	struct ct_ruleset *rs = ct_walk_rules(g);
+
+	if (!rs || ct_ruleset_judge(rs, table, g->at, &g->r, o) < 0)
+		return true;
+	g->r.mark = g->out->mark = o->mark;
+	ct_walk_doubt(g, table, o->depends_on, o->depends_line);
+	if (!g->h->nat)
+		ct_walk_doubt(g, table, o->nat, o->line);
+	if (o->has_connmark && g->has_entry) {
+		g->entry.mark = o->connmark;
+		(void)ct_engine_set_mark(g->h->engine, g->p->entry, o->connmark);
+	}
+	template_apply(g, table, o);
+	ct_walk_trace(g, CT_TRACE_TABLE, table, o);
+	if (o->fate == CT_FATE_ACCEPT)
+		return true;
+	g->out->fate = o->fate;
+	g->out->table = table;
+	g->out->line = o->line;
+	return false;
+}
+
+static void tell_rule(void *user, const struct ct_rule_trace *rule)
+{
+	const struct passing *g = user;
+	const struct ct_trace t = { .kind = CT_TRACE_RULE,
+				    .at = g->at,
+				    .table = rule->table,
+				    .chain = rule->chain,
+				    .verdict = rule->verdict,
+				    .line = rule->line,
+				    .mark = g->r.mark,
+				    .packet = g->p,
+				    .entry = g->r.entry,
+				    .way_on = &g->out->way_on };
+
+	g->h->trace(g->h->trace_user, &t);
+}
+
+/* The steps of a hook. Each is false when the packet ends there. ---------------------------- */
+
 /* Fragments become datagrams before the rules see them. */
-static bool reassemble(struct passing *g)
+static bool step_defrag(struct passing *g, const char *table)
 {
 	enum ct_defrag_result was =
 		g->h->defrag ? ct_defrag_in(g->h->defrag, g->p, g->now) : CT_DEFRAG_PASS;
 
+	(void)table;
 	if (was == CT_DEFRAG_PASS || was == CT_DEFRAG_WHOLE) {
 		(void)ct_packet_parse(g->p);
 		return true;
 	}
 	g->out->is_waiting = was == CT_DEFRAG_WAIT;
-	g->out->fate = CT_FATE_DROP;
-	return false;
+	return ct_walk_end(g);
 }
 
-/* Reassembly, raw and the tracker, where a packet enters. */
-static bool enter(struct passing *g, enum ct_at at)
+static bool step_rules(struct passing *g, const char *table)
 {
-	g->out->at = at;
-	if (!reassemble(g))
-		return false;
-	if (!pass(g, "raw", at))
-		return false;
-	g->p->hook = at == CT_AT_OUTPUT ? CT_HOOK_OUTPUT : CT_HOOK_PREROUTING;
+	struct ct_rule_outcome o;
+
+	return ct_walk_table(g, table, &o);
+}
+
+/* What arrives by loopback still has the entry it was sent with. */
+static bool step_track(struct passing *g, const char *table)
+{
+	(void)table;
+	g->out->is_tracked = true;
+	if (g->has_entry || g->p->info == CT_INFO_UNTRACKED)
+		return true;
+	g->p->hook = g->at == CT_AT_OUTPUT ? CT_HOOK_OUTPUT : CT_HOOK_PREROUTING;
 	if (g->h->engine)
 		ct_engine_in(g->h->engine, g->p, g->now);
-	look_at_entry(g);
-	if (g->p->verdict == CT_DROP) {
-		g->out->fate = CT_FATE_DROP;
-		return false;
+	ct_walk_look_at_entry(g);
+	ct_walk_trace(g, CT_TRACE_TRACK, NULL, NULL);
+	if (g->p->verdict != CT_DROP)
+		return true;
+	g->out->is_tracked = false;
+	return ct_walk_end(g);
+}
+
+/* ip_route_me_harder(): what the host sends to a new destination may leave elsewhere. Rules of this
+ * hook still see the interface that it was to leave by. */
+static bool route_again(struct passing *g)
+{
+	if (g->out->manips & 1 << CT_MANIP_DST) {
+		ct_route_out(&g->h->router, g->p, &g->out->way_on);
+		ct_walk_trace(g, CT_TRACE_ROUTE, NULL, NULL);
 	}
-	g->out->is_tracked = true;
-	return pass(g, "mangle", at);
+	return g->out->way_on.route != CT_ROUTE_NOWHERE || ct_walk_end(g);
+}
+
+static bool step_nat(struct passing *g, const char *table)
+{
+	(void)table;
+	return ct_walk_translate(g) && (g->at != CT_AT_OUTPUT || route_again(g));
 }
 
 /* The packet has come through: its entry enters the table. */
-static bool confirm(struct passing *g)
+static bool step_confirm(struct passing *g, const char *table)
 {
+	(void)table;
 	if (g->h->engine)
 		ct_engine_confirm(g->h->engine, g->p, g->now);
-	if (g->p->verdict == CT_DROP) {
-		g->out->fate = CT_FATE_DROP;
-		return false;
-	}
-	look_at_entry(g);
+	if (g->p->verdict == CT_DROP)
+		return ct_walk_end(g);
+	ct_walk_look_at_entry(g);
+	ct_walk_trace(g, CT_TRACE_CONFIRM, NULL, NULL);
 	return true;
 }
 
-static bool leave(struct passing *g)
-{
-	return pass(g, "mangle", CT_AT_POSTROUTING) && nat(g, CT_AT_POSTROUTING) && confirm(g);
-}
+enum {
+	PRE = 1 << CT_AT_PREROUTING,
+	IN = 1 << CT_AT_INPUT,
+	FORWARD = 1 << CT_AT_FORWARD,
+	OUT = 1 << CT_AT_OUTPUT,
+	POST = 1 << CT_AT_POSTROUTING,
+	ANY = PRE | IN | FORWARD | OUT | POST,
+};
 
-static bool deliver(struct passing *g)
+/* What happens at which hooks, by rising priority. */
+static const struct step {
+	int priority;
+	unsigned hooks;
+	bool (*run)(struct passing *g, const char *table);
+	const char *table;
+} steps[] = {
+	{ -400, PRE | OUT, step_defrag, NULL },
+	{ -300, PRE | OUT, step_rules, "raw" },
+	{ -200, PRE | OUT, step_track, NULL },
+	{ -150, ANY, step_rules, "mangle" },
+	{ -100, PRE | OUT, step_nat, NULL },
+	{ 0, IN | FORWARD | OUT, step_rules, "filter" },
+	{ 50, IN | FORWARD | OUT, step_rules, "security" },
+	{ 100, POST | IN, step_nat, NULL },
+	{ INT_MAX, POST | IN, step_confirm, NULL },
+};
+
+/* All steps of one hook. */
+static bool walk(struct passing *g, enum ct_at at)
 {
-	return pass(g, "mangle", CT_AT_INPUT) && pass(g, "filter", CT_AT_INPUT) &&
-	       pass(g, "security", CT_AT_INPUT) && nat(g, CT_AT_INPUT) && confirm(g);
+	g->at = g->out->at = at;
+	g->r.in = at == CT_AT_OUTPUT || at == CT_AT_POSTROUTING ? NULL : g->in;
+	g->r.out = at == CT_AT_PREROUTING || at == CT_AT_INPUT ? NULL : g->out->way_on.out;
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		if (steps[i].hooks & 1u << at && !steps[i].run(g, steps[i].table))
+			return false;
+	return true;
 }
 
 /* ip_forward(), ip6_forward(): who has come to the end of its hops goes no further. */
@@ -169,42 +273,39 @@ static bool has_hops(const struct ct_packet *p)
 
 static bool receive(struct passing *g)
 {
-	if (!enter(g, CT_AT_PREROUTING) || !nat(g, CT_AT_PREROUTING))
+	if (!walk(g, CT_AT_PREROUTING))
 		return false;
 	ct_route_in(&g->h->router, g->p, g->in, &g->out->way_on);
+	ct_walk_trace(g, CT_TRACE_ROUTE, NULL, NULL);
 	switch (g->out->way_on.route) {
 	case CT_ROUTE_LOCAL:
-		return deliver(g);
+		return walk(g, CT_AT_INPUT);
 	case CT_ROUTE_FORWARD:
 		if (!has_hops(g->p))
 			break;
-		return pass(g, "mangle", CT_AT_FORWARD) && pass(g, "filter", CT_AT_FORWARD) &&
-		       pass(g, "security", CT_AT_FORWARD) && leave(g);
+		return walk(g, CT_AT_FORWARD) && walk(g, CT_AT_POSTROUTING);
 	case CT_ROUTE_NOWHERE:
 		break;
 	}
-	g->out->fate = CT_FATE_DROP;
-	return false;
+	return ct_walk_end(g);
 }
 
-/* What the host sends itself arrives again with its entry: the tracker returns at once. */
+/* What the host sends itself arrives again. */
 static bool loop(struct passing *g)
 {
 	g->in = g->out->way_on.out;
-	return pass(g, "raw", CT_AT_PREROUTING) && pass(g, "mangle", CT_AT_PREROUTING) &&
-	       deliver(g);
+	return walk(g, CT_AT_PREROUTING) && walk(g, CT_AT_INPUT);
 }
 
 static bool send(struct passing *g)
 {
 	ct_route_out(&g->h->router, g->p, &g->out->way_on);
+	ct_walk_trace(g, CT_TRACE_ROUTE, NULL, NULL);
 	if (g->out->way_on.route == CT_ROUTE_NOWHERE) {
-		g->out->fate = CT_FATE_DROP;
-		g->out->at = CT_AT_OUTPUT;
-		return false;
+		g->at = g->out->at = CT_AT_OUTPUT;
+		return ct_walk_end(g);
 	}
-	if (!enter(g, CT_AT_OUTPUT) || !nat(g, CT_AT_OUTPUT) || !pass(g, "filter", CT_AT_OUTPUT) ||
-	    !pass(g, "security", CT_AT_OUTPUT) || !leave(g))
+	if (!walk(g, CT_AT_OUTPUT) || !walk(g, CT_AT_POSTROUTING))
 		return false;
 	return g->out->way_on.route != CT_ROUTE_LOCAL || loop(g);
 }
@@ -219,13 +320,14 @@ void ct_hooks_packet(struct ct_hooks *h, struct ct_packet *p, const struct ct_wa
 	p->family = is_v6 ? CT_FAMILY_IPV6 : CT_FAMILY_IPV4;
 	p->info = CT_INFO_INVALID;
 	g.r = (struct ct_rule_packet){ .packet = p, .now = now };
-	if (p->size >= (is_v6 ? 40 : 20)) {
-		g.r.src_type =
-			(uint8_t)addr_type(&h->router, p->family, p->data + (is_v6 ? 8 : 12));
-		g.r.dst_type =
-			(uint8_t)addr_type(&h->router, p->family, p->data + (is_v6 ? 24 : 16));
+	if (h->trace) {
+		g.r.trace = tell_rule;
+		g.r.trace_user = &g;
 	}
+	ct_walk_look_at_addrs(&g);
 	out->is_through = way->is_sent ? send(&g) : receive(&g);
 	if (!out->is_through && h->engine)
 		ct_engine_release(h->engine, p);
+	out->data = p->data;
+	out->size = p->size;
 }

@@ -34,6 +34,8 @@ struct ct_route_line {
 	uint8_t family, prefix;
 	uint8_t kind; /* enum ct_route_kind */
 	bool has_source;
+	bool has_via;
+	union ct_addr via; /* the gateway */
 	uint32_t metric;
 	uint32_t number;   /* ct_router_sort()'s: its place before */
 	const char *iface; /* borrowed; null: not told */

@@ -179,14 +179,6 @@ enum ct_step ct_target_pass(struct ct_rule_ext *e, struct ct_judging *j)
 	return CT_STEP_ON;
 }
 
-/* A translation is decided: the packet goes on from this table. */
-enum ct_step ct_target_nat(struct ct_rule_ext *e, struct ct_judging *j)
-{
-	j->out->nat = e->name;
-	j->out->fate = CT_FATE_ACCEPT;
-	return CT_STEP_END;
-}
-
 enum ct_step ct_target_reject(struct ct_rule_ext *e, struct ct_judging *j)
 {
 	(void)e;

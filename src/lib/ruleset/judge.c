@@ -126,6 +126,7 @@ struct walk {
 	unsigned depth;
 	struct ct_rule_chain *base, *chain;
 	struct ct_rule *rule;
+	const char *table;
 };
 
 static void decide(struct ct_judging *j, const struct walk *w, const struct ct_rule *r,
@@ -148,6 +149,16 @@ static bool enter(struct ct_judging *j, struct walk *w, struct ct_rule *r)
 	w->chain = r->jump;
 	w->rule = r->jump->first;
 	return false;
+}
+
+static void tell(const struct ct_judging *j, const struct walk *w, const struct ct_rule *r)
+{
+	const struct ct_rule_trace t = {
+		.table = w->table, .chain = w->chain->name, .line = r->line, .verdict = r->jump_name
+	};
+
+	if (j->p->trace)
+		j->p->trace(j->p->trace_user, &t);
 }
 
 /* Carries out the target of a rule that matched. True when the packet's fate is decided. */
@@ -204,6 +215,7 @@ static bool try_rule(struct ct_judging *j, struct walk *w, struct ct_rule *r)
 	}
 	r->packets++;
 	r->bytes += j->size;
+	tell(j, w, r);
 	return act(j, w, r);
 }
 
@@ -260,6 +272,16 @@ int ct_ruleset_judge(struct ct_ruleset *rs, const char *table, enum ct_at at,
 	w.depth = 0;
 	w.base = w.chain = base;
 	w.rule = base->first;
+	w.table = table;
 	walk_chains(&j, &w);
 	return 0;
+}
+
+bool ct_ruleset_has_rules(const struct ct_ruleset *rs, const char *table)
+{
+	for (const struct ct_rule_table *t = rs ? rs->tables : NULL; t; t = t->next)
+		for (const struct ct_rule_chain *c = t->chains; c; c = c->next)
+			if (c->n_rules > 0 && strcmp(t->name, table) == 0)
+				return true;
+	return false;
 }
