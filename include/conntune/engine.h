@@ -134,8 +134,9 @@ void ct_engine_free(struct ct_engine *en);
 void ct_engine_in(struct ct_engine *en, struct ct_packet *p, ct_time now);
 
 /* The end of the packet's way: helpers run, a new entry enters the table. @p as ct_engine_in()
- * left it, with no other packet of an unconfirmed entry in between. May change p->verdict to
- * CT_DROP: clash, chain too long, a helper that refuses. */
+ * left it; other packets may come in between, and may have begun an entry for the same flow: then
+ * that clash is resolved as nf_ct_resolve_clash() does, and p->entry may be the other's. May change
+ * p->verdict to CT_DROP: clash, chain too long, a helper that refuses. */
 void ct_engine_confirm(struct ct_engine *en, struct ct_packet *p, ct_time now);
 
 /* The packet goes no further: an unconfirmed entry of it is freed, without trace. Always safe. */

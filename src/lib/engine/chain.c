@@ -191,6 +191,14 @@ int ct_chain_insert(struct ct_engine *en, uint32_t number)
 	return 0;
 }
 
+void ct_chain_insert_reply(struct ct_engine *en, uint32_t number)
+{
+	uint64_t hash[CT_DIR_MAX];
+
+	ct_entry_hashes(en, number, hash);
+	put(en, hash[CT_DIR_REPLY], link_of(number, CT_DIR_REPLY));
+}
+
 static void take(struct ct_engine *en, uint64_t hash, uint32_t link)
 {
 	uint32_t *at = &en->chains->head[ct_chain_bucket(en, hash)];

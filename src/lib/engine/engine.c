@@ -396,6 +396,12 @@ static bool is_live(const struct ct_engine *en, uint32_t number)
 	return (e->status & CT_STATUS_CONFIRMED) && !tick_passed(e->deadline, en->tick);
 }
 
+/* The kernel lists what hangs in the table by its original tuple. */
+static bool is_listed(const struct ct_engine *en, uint32_t number)
+{
+	return is_live(en, number) && !(entry_at(en, number)->status & CT_STATUS_NAT_CLASH);
+}
+
 int ct_engine_next(const struct ct_engine *en, struct ct_cursor *at, struct ct_entry *out)
 {
 	for (; at->pool < N_CLASSES; at->pool++, at->number = 0) {
@@ -406,7 +412,7 @@ int ct_engine_next(const struct ct_engine *en, struct ct_cursor *at, struct ct_e
 		for (; at->number < pool->n_used; at->number++) {
 			uint32_t number = at->pool << CLASS_SHIFT | at->number;
 
-			if (!is_live(en, number))
+			if (!is_listed(en, number))
 				continue;
 			ct_entry_fill(en, number, out);
 			at->number++;

@@ -5,7 +5,8 @@
  *     pool.c    places for entries           key.c     one key for both directions, its hash
  *     index.c   key to entry, exact          chain.c   key to entry, the kernel's buckets
  *     expiry.c  who ends next, exact         gc.c      the kernel's collector, early drop
- *     track.c   a packet's way in and out    expect.c  flows that helpers announce
+ *     track.c   a packet's way in and out    confirm.c what is new enters the table, clashes
+ *     expect.c  flows that helpers announce
  *     second.c  replies that NAT or a zone makes differ      change.c  entries changed by callers
  *     tcp.c udp.c icmp.c sctp.c gre.c generic.c        the trackers
  */
@@ -117,6 +118,8 @@ void ct_index_free(struct ct_engine *en);
 uint32_t ct_index_find(const struct ct_engine *en, const struct probe *pr);
 /* Both keys of an entry; -1, and nothing done, when memory is out. */
 int ct_index_insert(struct ct_engine *en, uint64_t hash, uint32_t number);
+/* The reply's key alone, of an entry with two. */
+int ct_index_insert_reply(struct ct_engine *en, uint32_t number);
 void ct_index_remove(struct ct_engine *en, uint32_t number);
 
 /* Numbers of entries near where @hash belongs, up to @max; their count. */
@@ -142,6 +145,8 @@ uint32_t ct_chain_peek(const struct ct_engine *en, const struct probe *pr);
 bool ct_chain_is_first(const struct ct_engine *en, const struct probe *pr, uint32_t ref);
 /* -1 when one of the two chains is too long. */
 int ct_chain_insert(struct ct_engine *en, uint32_t number);
+/* The reply's link alone. */
+void ct_chain_insert_reply(struct ct_engine *en, uint32_t number);
 void ct_chain_remove(struct ct_engine *en, uint32_t number);
 
 /* gc.c */
@@ -154,9 +159,18 @@ void ct_collector_advance(struct ct_engine *en, uint64_t to);
 /* second.c */
 /* Makes @reply the reply of an entry that is not in the table. -1 when memory is out. */
 int ct_second_set(struct ct_engine *en, uint32_t number, const struct ct_tuple *reply);
+/* Gives an entry two keys even if one would do. -1 when memory is out. */
+int ct_second_split(struct ct_engine *en, uint32_t number);
 bool ct_second_matches(const struct ct_engine *en, const struct probe *pr, uint32_t ref);
-/* Is one of the tuples of an entry that is not in the table another entry's? */
-bool ct_entry_clashes(struct ct_engine *en, uint32_t number);
+
+/* track.c */
+/* Frees an entry that is not in the table. */
+void ct_entry_forget(struct ct_engine *en, uint32_t number);
+
+/* confirm.c */
+/* Puts the packet's unconfirmed entry into the table. @fresh: its probe, when the search that found
+ * nothing was a moment ago; else null, and others may have come in between. */
+void ct_entry_insert(struct ct_engine *en, struct ct_packet *p, const struct probe *fresh);
 
 /* expiry.c */
 void ct_expiry_set(struct ct_engine *en, uint32_t number, ct_tick deadline);
@@ -189,6 +203,7 @@ bool ct_icmpv6_error(struct ct_engine *en, struct ct_packet *p);
 /* The trackers: struct nf_conntrack_l4proto. */
 struct ct_proto_ops {
 	const char *name;
+	bool allow_clash; /* may two entries for one flow be made one? */
 	enum judgement (*packet)(const struct visit *v);
 	/* May the collector evict it although it is assured? */
 	bool (*can_early_drop)(const struct entry *e);

@@ -32,5 +32,9 @@ static enum judgement gre_packet(const struct visit *v)
 	return JUDGE_ACCEPT;
 }
 
-const struct ct_proto_ops ct_generic_tracker = { .name = "generic", .packet = generic_packet };
-const struct ct_proto_ops ct_gre_tracker = { .name = "gre", .packet = gre_packet };
+const struct ct_proto_ops ct_generic_tracker = { .name = "generic",
+						 .allow_clash = true,
+						 .packet = generic_packet };
+const struct ct_proto_ops ct_gre_tracker = { .name = "gre",
+					     .allow_clash = true,
+					     .packet = gre_packet };

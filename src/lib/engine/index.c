@@ -251,16 +251,21 @@ static void drop_ref(struct ct_engine *en, uint64_t hash, uint32_t ref)
 	ix->n_slots--;
 }
 
-int ct_index_insert(struct ct_engine *en, uint64_t hash, uint32_t number)
+int ct_index_insert_reply(struct ct_engine *en, uint32_t number)
 {
 	struct probe pr;
 
+	ct_entry_probe(en, number, CT_DIR_REPLY, &pr);
+	return put_ref(en, pr.hash, number | REF_REPLY);
+}
+
+int ct_index_insert(struct ct_engine *en, uint64_t hash, uint32_t number)
+{
 	if (put_ref(en, hash, number) < 0)
 		return -1;
 	if (!(entry_at(en, number)->flags & ENTRY_SECOND))
 		return 0;
-	ct_entry_probe(en, number, CT_DIR_REPLY, &pr);
-	if (put_ref(en, pr.hash, number | REF_REPLY) == 0)
+	if (ct_index_insert_reply(en, number) == 0)
 		return 0;
 	drop_ref(en, hash, number);
 	return -1;
@@ -268,11 +273,14 @@ int ct_index_insert(struct ct_engine *en, uint64_t hash, uint32_t number)
 
 void ct_index_remove(struct ct_engine *en, uint32_t number)
 {
+	const struct entry *e = entry_at(en, number);
 	struct probe pr;
 
-	ct_entry_probe(en, number, CT_DIR_ORIG, &pr);
-	drop_ref(en, pr.hash, number);
-	if (!(entry_at(en, number)->flags & ENTRY_SECOND))
+	if (!(e->status & CT_STATUS_NAT_CLASH)) {
+		ct_entry_probe(en, number, CT_DIR_ORIG, &pr);
+		drop_ref(en, pr.hash, number);
+	}
+	if (!(e->flags & ENTRY_SECOND))
 		return;
 	ct_entry_probe(en, number, CT_DIR_REPLY, &pr);
 	drop_ref(en, pr.hash, number | REF_REPLY);

@@ -58,6 +58,19 @@ static void reply_probe(const struct ct_engine *en, const struct entry *e,
 		ct_probe_narrow(en, out, zone, CT_DIR_REPLY);
 }
 
+static int store(struct ct_engine *en, uint32_t number, const struct probe *pr)
+{
+	struct entry *e = entry_at(en, number);
+
+	if (make_room(en, pool_chunk(en->pools, number), e->flags & ENTRY_IPV6) < 0)
+		return -1;
+	*second_key(en, number) = pr->key;
+	if (e->flags & ENTRY_IPV6)
+		memcpy(second_addr6(en, number), pr->addr6, 32);
+	e->flags |= pr->is_high ? ENTRY_SECOND | ENTRY_SECOND_HIGH : ENTRY_SECOND;
+	return 0;
+}
+
 int ct_second_set(struct ct_engine *en, uint32_t number, const struct ct_tuple *reply)
 {
 	struct entry *e = entry_at(en, number);
@@ -70,36 +83,19 @@ int ct_second_set(struct ct_engine *en, uint32_t number, const struct ct_tuple *
 	    (pr.is_high != orig.is_high || (pr.rare & PROBE_SELF)) &&
 	    (!(e->flags & ENTRY_IPV6) || memcmp(pr.addr6, orig.addr6, 32) == 0))
 		return 0;
-	if (make_room(en, pool_chunk(en->pools, number), e->flags & ENTRY_IPV6) < 0)
-		return -1;
-	*second_key(en, number) = pr.key;
-	if (e->flags & ENTRY_IPV6)
-		memcpy(second_addr6(en, number), pr.addr6, 32);
-	e->flags |= pr.is_high ? ENTRY_SECOND | ENTRY_SECOND_HIGH : ENTRY_SECOND;
-	return 0;
+	return store(en, number, &pr);
 }
 
-/* The entry that has a tuple, but for those that wait to be ended: __nf_conntrack_confirm() does
- * not look at the time. */
-static uint32_t holder(struct ct_engine *en, const struct probe *pr)
+int ct_second_split(struct ct_engine *en, uint32_t number)
 {
-	return (en->chains ? ct_chain_peek(en, pr) : ct_table_find(en, pr)) & REF_NUMBER;
-}
+	struct ct_tuple reply;
+	struct probe pr;
 
-bool ct_entry_clashes(struct ct_engine *en, uint32_t number)
-{
-	bool is_narrow = zone_is_narrow(entry_at(en, number)->zone_dir);
-
-	for (int dir = 0; dir < CT_DIR_MAX; dir++) {
-		struct probe pr;
-
-		ct_entry_probe(en, number, (enum ct_dir)dir, &pr);
-		if (is_narrow)
-			pr.rare |= dir == CT_DIR_ORIG ? PROBE_ORIG : PROBE_REPLY;
-		if (holder(en, &pr))
-			return true;
-	}
-	return false;
+	if (entry_at(en, number)->flags & ENTRY_SECOND)
+		return 0;
+	ct_entry_tuple(en, number, CT_DIR_REPLY, &reply);
+	reply_probe(en, entry_at(en, number), &reply, &pr);
+	return store(en, number, &pr);
 }
 
 int ct_engine_set_reply(struct ct_engine *en, struct ct_handle h, const struct ct_tuple *reply)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * A packet's way through the tracker. Answers to Linux 6.18, net/netfilter/nf_conntrack_core.c:
- * nf_conntrack_in(), resolve_normal_ct(), init_conntrack(), __nf_conntrack_confirm().
+ * nf_conntrack_in(), resolve_normal_ct(), init_conntrack(), nf_confirm().
  */
 #include <string.h>
 
@@ -73,7 +73,7 @@ static void add_stamp(struct ct_engine *en, uint32_t number, struct entry *e)
 		e->flags |= ENTRY_HAS_STAMP;
 }
 
-static void forget_entry(struct ct_engine *en, uint32_t number)
+void ct_entry_forget(struct ct_engine *en, uint32_t number)
 {
 	struct entry *e = entry_at(en, number);
 
@@ -125,7 +125,7 @@ static uint32_t begin_entry(struct ct_engine *en, const struct ct_packet *p, con
 	if (en->count > en->stats.peak)
 		en->stats.peak = en->count;
 	if (zone_is_narrow(p->zone_dir) && limit_zone(en, p, number) < 0) {
-		forget_entry(en, number);
+		ct_entry_forget(en, number);
 		return 0;
 	}
 	return number;
@@ -275,13 +275,13 @@ static inline bool conclude(const struct visit *v, enum judgement j)
 		if (v->e->status & CT_STATUS_CONFIRMED)
 			v->e->pending |= p->events;
 		else
-			forget_entry(en, v->number);
+			ct_entry_forget(en, v->number);
 		p->events = 0;
 		set_invalid(en, p, NULL);
 		return true;
 	case JUDGE_DROP:
 		if (!(v->e->status & CT_STATUS_CONFIRMED))
-			forget_entry(en, v->number);
+			ct_entry_forget(en, v->number);
 		p->events = 0;
 		en->stats.invalid++;
 		set_dropped(en, p, "tuple is being reopened elsewhere");
@@ -380,58 +380,10 @@ void ct_engine_release(struct ct_engine *en, struct ct_packet *p)
 		if (e->status & CT_STATUS_CONFIRMED)
 			entry_at(en, p->entry.number)->pending |= p->events;
 		else
-			forget_entry(en, p->entry.number);
+			ct_entry_forget(en, p->entry.number);
 	}
 	p->events = 0;
 	p->entry = (struct ct_handle){ 0, 0 };
-}
-
-static void refuse_insertion(struct ct_engine *en, struct ct_packet *p, const char *why)
-{
-	en->stats.insert_failed++;
-	ct_engine_release(en, p);
-	p->verdict = CT_DROP;
-	p->why = why;
-}
-
-/* __nf_conntrack_confirm() for a new entry. @fresh: its probe, when the search that found nothing
- * was a moment ago; else null, and others may have come in between. */
-static void insert(struct ct_engine *en, struct ct_packet *p, struct entry *e,
-		   const struct probe *fresh)
-{
-	uint32_t number = p->entry.number;
-	unsigned events = p->events | CT_EVENT_NEW;
-	struct probe own;
-
-	if ((!fresh || en->n_second > 0) && ct_entry_clashes(en, number)) {
-		en->stats.drop++;
-		refuse_insertion(en, p, "another entry has this tuple");
-		return;
-	}
-	if (!fresh) {
-		ct_entry_probe(en, number, CT_DIR_ORIG, &own);
-		fresh = &own;
-	}
-	if (en->chains && ct_chain_insert(en, number) < 0) {
-		en->stats.chaintoolong++;
-		refuse_insertion(en, p, "hash chain is too long");
-		return;
-	}
-	if (en->index && ct_index_insert(en, fresh->hash, number) < 0) {
-		refuse_insertion(en, p, "no memory for the table");
-		return;
-	}
-	e->status |= CT_STATUS_CONFIRMED;
-	if (e->flags & ENTRY_SECOND)
-		en->n_second++;
-	if (e->flags & ENTRY_HAS_STAMP)
-		pool_chunk(en->pools, number)->stamp[number & CHUNK_MASK] = en->now;
-	ct_entry_set_deadline(en, number, en->tick + e->deadline);
-	en->stats.created++;
-	if (e->status & CT_STATUS_EXPECTED)
-		events |= CT_EVENT_RELATED;
-	if (en->cfg.event)
-		ct_event_tell(en, number, events, CT_END_NONE, en->now);
 }
 
 static inline void leave(struct ct_engine *en, struct ct_packet *p, const struct probe *fresh)
@@ -452,7 +404,7 @@ static inline void leave(struct ct_engine *en, struct ct_packet *p, const struct
 	e->pending = 0;
 	if (!(e->status & CT_STATUS_CONFIRMED)) {
 		if (ct_info_dir(p->info) == CT_DIR_ORIG)
-			insert(en, p, e, fresh);
+			ct_entry_insert(en, p, fresh);
 	} else if (p->events && en->cfg.event) {
 		ct_event_tell(en, p->entry.number, p->events, CT_END_NONE, en->now);
 	}

@@ -93,5 +93,9 @@ static enum judgement udplite_packet(const struct visit *v)
 	return JUDGE_ACCEPT;
 }
 
-const struct ct_proto_ops ct_udp_tracker = { .name = "udp", .packet = udp_packet };
-const struct ct_proto_ops ct_udplite_tracker = { .name = "udplite", .packet = udplite_packet };
+const struct ct_proto_ops ct_udp_tracker = { .name = "udp",
+					     .allow_clash = true,
+					     .packet = udp_packet };
+const struct ct_proto_ops ct_udplite_tracker = { .name = "udplite",
+						 .allow_clash = true,
+						 .packet = udplite_packet };
