@@ -113,6 +113,10 @@ def main():
             f"{folder} includes only what lies below",
             (fault for path in style.files(".c", ".h", ".def", under=("src/" + folder,))
              for fault in faults(path)))
+    tap.test("only ops/apply changes a machine",
+             (style.name(p) for p in style.files(".c", ".h", under=("src",))
+              if '"ops/host/write.h"' in p.read_text(encoding="utf-8")
+              and not style.name(p).startswith(("src/ops/apply/", "src/ops/host/write."))))
     tap.test("installed headers keep to their layers",
              (fault for path in style.files(".h", ".def", under=("include",))
               for fault in faults(path)))

@@ -99,6 +99,11 @@ int host_page_size(struct host *h, uint32_t *out_bytes);
 int host_n_cpus(struct host *h, unsigned *out);	   /* possible processors */
 int host_mem_bytes(struct host *h, uint64_t *out); /* MemTotal */
 int host_now(struct host *h, ct_time *out);	   /* Unix time */
+/* Since this machine started, time asleep included: no clock that is set makes it jump. -EROFS of a
+ * copy, in which nothing runs. */
+int host_uptime_ms(struct host *h, int64_t *out);
+/* Which boot this is: a word of its own for each. -ENOENT. */
+int host_boot_id(struct host *h, char *out, size_t size);
 /* Whether module @name is in the kernel, loaded or built in; true also where that cannot be told,
  * and for a kernel without modules, as asking something of it then loads nothing. */
 bool host_has_module(struct host *h, const char *name);

@@ -326,6 +326,32 @@ int host_now(struct host *h, ct_time *out)
 	return 0;
 }
 
+int host_uptime_ms(struct host *h, int64_t *out)
+{
+	struct timespec ts;
+
+	if (!host_is_live(h))
+		return -EROFS;
+	if (clock_gettime(CLOCK_BOOTTIME, &ts) < 0)
+		return -errno;
+	*out = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return 0;
+}
+
+int host_boot_id(struct host *h, char *out, size_t size)
+{
+	auto_fini(ct_buf) struct ct_buf b = { 0 };
+	int r = host_read(h, "/proc/sys/kernel/random/boot_id", &b);
+
+	if (r < 0)
+		return r;
+	b.len = strcspn(b.p, "\n");
+	if (b.len == 0 || b.len >= size)
+		return -EINVAL;
+	(void)snprintf(out, size, "%.*s", (int)b.len, b.p);
+	return 0;
+}
+
 static bool has_text(struct host *h, const char *path, const char *word)
 {
 	auto_fini(ct_buf) struct ct_buf b = { 0 };
