@@ -48,6 +48,7 @@ struct ct_engine_stats {
 	uint64_t created;      /* entries confirmed by packets (the kernel does not count them) */
 	uint64_t collected;    /* entries that ended by timeout */
 	uint64_t evicted;      /* ended by the collector under pressure, not by timeout */
+	uint64_t moved;	       /* buckets, or lines of the index, that a resize has moved */
 	uint64_t memory_bytes; /* taken from the allocator and not yet given back */
 #define ENGINE_STAT(field, column) uint64_t field;
 #include <conntune/engine_stat.def>
@@ -206,6 +207,13 @@ int ct_engine_set_helper(struct ct_engine *en, struct ct_handle h, enum ct_helpe
 
 /* Ends an entry now, as ctnetlink's delete does. -ENOENT. */
 int ct_engine_delete(struct ct_engine *en, struct ct_handle h);
+
+/* Another number of buckets, rounded up to 512 as at the beginning, while the engine runs:
+ * nf_conntrack_hash_resize(). In kernel fidelity the chains are moved by and by, a few buckets with
+ * each packet, and end in the order in which the kernel leaves them; an earlier resize that is
+ * still under way is ended first. In exact fidelity there are none to move. -EINVAL for 0, -ERANGE,
+ * -ENOMEM. */
+int ct_engine_set_buckets(struct ct_engine *en, uint32_t buckets);
 
 /* Changes a limit or a setting while the engine runs; acts on entries as the kernel's does (at
  * their next refresh, or for new ones). */

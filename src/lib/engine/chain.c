@@ -8,77 +8,70 @@
  *
  * A link is an entry's number and a direction in one word; 0 ends a chain.
  */
-#include "lib/engine/key.h"
+#include "lib/engine/chain.h"
 
 #include <string.h>
 
+#include "lib/engine/key.h"
+
 enum { PAGE_BUCKETS = 512, MIN_CHAIN = 50, MAX_CHAIN = 80 };
 
-struct chains {
-	uint32_t *head;
-	uint32_t n;
-};
-
-static inline uint32_t link_of(uint32_t number, enum ct_dir dir)
+uint32_t ct_chains_round(uint32_t buckets)
 {
-	return number << 1 | (uint32_t)dir;
-}
+	uint32_t n = (buckets + PAGE_BUCKETS - 1) / PAGE_BUCKETS * PAGE_BUCKETS;
 
-static inline uint32_t ref_of(uint32_t link)
-{
-	return link >> 1 | (link & 1 ? REF_REPLY : 0);
-}
-
-static inline uint32_t *link_next(const struct ct_engine *en, uint32_t link)
-{
-	uint32_t number = link >> 1;
-
-	return &pool_chunk(en->pools, number)->link[number & CHUNK_MASK][link & 1];
+	return n ? n : PAGE_BUCKETS;
 }
 
 int ct_chains_new(struct ct_engine *en)
 {
-	uint32_t wanted = en->cfg.buckets ? en->cfg.buckets : en->cfg.max;
+	uint32_t n = ct_chains_round(en->cfg.buckets ? en->cfg.buckets : en->cfg.max);
 	struct chains *c = ct_mem_alloc(en, sizeof(*c), 64);
 
 	if (!c)
 		return -1;
-	c->n = (wanted + PAGE_BUCKETS - 1) / PAGE_BUCKETS * PAGE_BUCKETS;
-	if (c->n == 0)
-		c->n = PAGE_BUCKETS;
-	c->head = ct_mem_alloc(en, (size_t)c->n * sizeof(*c->head), 64);
-	if (!c->head) {
+	*c = (struct chains){ .now = { .n = n } };
+	c->now.at = ct_mem_alloc(en, (size_t)n * sizeof(*c->now.at), 64);
+	if (!c->now.at) {
 		ct_mem_free(en, c, sizeof(*c));
 		return -1;
 	}
-	memset(c->head, 0, (size_t)c->n * sizeof(*c->head));
+	memset(c->now.at, 0, (size_t)n * sizeof(*c->now.at));
 	en->chains = c;
 	return 0;
 }
 
 void ct_chains_free(struct ct_engine *en)
 {
-	if (!en->chains)
+	struct chains *c = en->chains;
+
+	if (!c)
 		return;
-	ct_mem_free(en, en->chains->head, (size_t)en->chains->n * sizeof(*en->chains->head));
-	ct_mem_free(en, en->chains, sizeof(*en->chains));
+	if (c->old.at)
+		ct_resize_end(en);
+	ct_mem_free(en, c->now.at, (size_t)c->now.n * sizeof(*c->now.at));
+	ct_mem_free(en, c, sizeof(*c));
 	en->chains = NULL;
 }
 
 uint32_t ct_chains_buckets(const struct ct_engine *en)
 {
-	return en->chains->n;
+	return en->chains->now.n;
 }
 
-/* reciprocal_scale(), not a remainder */
+bool ct_chains_are_moving(const struct ct_engine *en)
+{
+	return en->chains->old.at != NULL;
+}
+
 uint32_t ct_chain_bucket(const struct ct_engine *en, uint64_t hash)
 {
-	return (uint32_t)((hash >> 32) * en->chains->n >> 32);
+	return bucket_of(hash, en->chains->now.n);
 }
 
 void ct_chain_prefetch(const struct ct_engine *en, uint64_t hash)
 {
-	__builtin_prefetch(&en->chains->head[ct_chain_bucket(en, hash)]);
+	__builtin_prefetch(&en->chains->now.at[ct_chain_bucket(en, hash)]);
 }
 
 void ct_chain_prefetch_link(const struct ct_engine *en, uint32_t link)
@@ -88,12 +81,14 @@ void ct_chain_prefetch_link(const struct ct_engine *en, uint32_t link)
 
 uint32_t ct_chain_guess(const struct ct_engine *en, uint64_t hash)
 {
-	return ref_of(en->chains->head[ct_chain_bucket(en, hash)]);
+	if (ct_chains_are_moving(en))
+		return 0;
+	return ref_of(en->chains->now.at[ct_chain_bucket(en, hash)]);
 }
 
-uint32_t ct_chain_first(const struct ct_engine *en, uint32_t bucket)
+uint32_t ct_chain_first(struct ct_engine *en, uint32_t bucket)
 {
-	return en->chains->head[bucket];
+	return *chain_head(en, bucket);
 }
 
 uint32_t ct_chain_next(const struct ct_engine *en, uint32_t link)
@@ -124,14 +119,14 @@ static inline bool is_match(const struct ct_engine *en, const struct probe *pr, 
 
 bool ct_chain_is_first(const struct ct_engine *en, const struct probe *pr, uint32_t ref)
 {
-	uint32_t link = en->chains->head[ct_chain_bucket(en, pr->hash)];
+	uint32_t link = en->chains->now.at[ct_chain_bucket(en, pr->hash)];
 
 	return ref_of(link) == ref && is_match(en, pr, link, entry_at(en, link >> 1));
 }
 
 uint32_t ct_chain_find(struct ct_engine *en, const struct probe *pr)
 {
-	uint32_t link = en->chains->head[ct_chain_bucket(en, pr->hash)], next;
+	uint32_t link = *chain_home(en, pr->hash), next;
 
 	for (; link; link = next) {
 		const struct entry *e = entry_at(en, link >> 1);
@@ -150,7 +145,10 @@ uint32_t ct_chain_find(struct ct_engine *en, const struct probe *pr)
 
 uint32_t ct_chain_peek(const struct ct_engine *en, const struct probe *pr)
 {
-	uint32_t link = en->chains->head[ct_chain_bucket(en, pr->hash)];
+	const struct chains *c = en->chains;
+	uint32_t bucket = ct_chain_bucket(en, pr->hash);
+	uint32_t link = ct_resize_is_waiting(en, bucket) ? c->old.at[bucket_of(pr->hash, c->old.n)]
+							 : c->now.at[bucket];
 
 	for (; link; link = *link_next(en, link))
 		if (is_match(en, pr, link, entry_at(en, link >> 1)))
@@ -159,9 +157,9 @@ uint32_t ct_chain_peek(const struct ct_engine *en, const struct probe *pr)
 }
 
 /* How many links a walk over one bucket passes; MAX_CHAIN + 2 stands for "too many". */
-static bool is_too_long(const struct ct_engine *en, uint64_t hash, unsigned limit)
+static bool is_too_long(struct ct_engine *en, uint64_t hash, unsigned limit)
 {
-	uint32_t link = en->chains->head[ct_chain_bucket(en, hash)];
+	uint32_t link = *chain_home(en, hash);
 	unsigned length = 0;
 
 	for (; link; link = *link_next(en, link))
@@ -172,7 +170,7 @@ static bool is_too_long(const struct ct_engine *en, uint64_t hash, unsigned limi
 
 static void put(struct ct_engine *en, uint64_t hash, uint32_t link)
 {
-	uint32_t *head = &en->chains->head[ct_chain_bucket(en, hash)];
+	uint32_t *head = chain_home(en, hash);
 
 	*link_next(en, link) = *head;
 	*head = link;
@@ -201,7 +199,7 @@ void ct_chain_insert_reply(struct ct_engine *en, uint32_t number)
 
 static void take(struct ct_engine *en, uint64_t hash, uint32_t link)
 {
-	uint32_t *at = &en->chains->head[ct_chain_bucket(en, hash)];
+	uint32_t *at = chain_home(en, hash);
 
 	while (*at && *at != link)
 		at = link_next(en, *at);

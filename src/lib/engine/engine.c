@@ -114,6 +114,16 @@ static int check_config(const struct ct_engine_config *cfg, struct ct_err *err)
 	return 0;
 }
 
+/* The kernel derives it when the module loads; a resize later on does not change it. */
+static uint32_t expect_max_for(const struct ct_engine_config *cfg)
+{
+	uint32_t buckets = cfg->buckets ? cfg->buckets : cfg->max;
+
+	if (cfg->expect_max)
+		return cfg->expect_max;
+	return buckets / 256 ? 4 * (buckets / 256) : 4;
+}
+
 struct ct_engine *ct_engine_new(const struct ct_engine_config *cfg, struct ct_err *err)
 {
 	struct ct_engine boot = { .cfg = *cfg };
@@ -127,6 +137,7 @@ struct ct_engine *ct_engine_new(const struct ct_engine_config *cfg, struct ct_er
 		return NULL;
 	}
 	*en = boot;
+	en->cfg.expect_max = expect_max_for(cfg);
 	memcpy(en->key, cfg->seed, 16);
 	en->key[1][0] = en->key[0][0] ^ UINT64_C(0x9e3779b97f4a7c15);
 	en->key[1][1] = en->key[0][1] ^ UINT64_C(0xd6e8feb86659fd93);

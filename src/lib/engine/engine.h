@@ -6,7 +6,7 @@
  *     index.c   key to entry, exact          chain.c   key to entry, the kernel's buckets
  *     expiry.c  who ends next, exact         gc.c      the kernel's collector, early drop
  *     track.c   a packet's way in and out    confirm.c what is new enters the table, clashes
- *     expect.c  flows that helpers announce
+ *     expect.c  flows that helpers announce  resize.c  another number of buckets
  *     second.c  replies that NAT or a zone makes differ      change.c  entries changed by callers
  *     tcp.c udp.c icmp.c sctp.c gre.c generic.c        the trackers
  */
@@ -126,6 +126,10 @@ void ct_index_remove(struct ct_engine *en, uint32_t number);
 unsigned ct_index_sample(const struct index *ix, uint64_t hash, uint32_t *out, unsigned max);
 
 /* chain.c */
+/* A number of buckets as the kernel has it. */
+uint32_t ct_chains_round(uint32_t buckets);
+/* Is a resize under way? */
+bool ct_chains_are_moving(const struct ct_engine *en);
 int ct_chains_new(struct ct_engine *en);
 void ct_chains_free(struct ct_engine *en);
 uint32_t ct_chains_buckets(const struct ct_engine *en);
@@ -135,7 +139,7 @@ void ct_chain_prefetch_link(const struct ct_engine *en, uint32_t link);
 uint32_t ct_chain_guess(const struct ct_engine *en, uint64_t hash);
 /* A bucket's links: number << 1 | direction, 0 at the end; the second kind of step passes over
  * the same entry's other link, so that the entry may be killed. */
-uint32_t ct_chain_first(const struct ct_engine *en, uint32_t bucket);
+uint32_t ct_chain_first(struct ct_engine *en, uint32_t bucket);
 uint32_t ct_chain_next(const struct ct_engine *en, uint32_t link);
 uint32_t ct_chain_next_other(const struct ct_engine *en, uint32_t link);
 /* Finds an entry and ends the expired ones on the way; peek only looks. */
@@ -148,6 +152,16 @@ int ct_chain_insert(struct ct_engine *en, uint32_t number);
 /* The reply's link alone. */
 void ct_chain_insert_reply(struct ct_engine *en, uint32_t number);
 void ct_chain_remove(struct ct_engine *en, uint32_t number);
+
+/* resize.c */
+/* Moves what belongs into a bucket; no other call may look at a bucket before. */
+void ct_resize_bucket(struct ct_engine *en, uint32_t bucket);
+/* Does what belongs into a bucket still hang in old ones? */
+bool ct_resize_is_waiting(const struct ct_engine *en, uint32_t bucket);
+/* Moves a few buckets for each of @n packets, if a resize is under way. */
+void ct_resize_step(struct ct_engine *en, unsigned n);
+/* Ends a resize without moving what is left. */
+void ct_resize_end(struct ct_engine *en);
 
 /* gc.c */
 /* Makes room for an entry whose original tuple has @hash, if there is somebody to drop. */

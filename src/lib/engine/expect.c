@@ -198,15 +198,6 @@ static uint32_t take_place(struct ct_engine *en)
 	return x->n_places++;
 }
 
-static uint32_t expect_max(const struct ct_engine *en)
-{
-	uint32_t buckets = en->cfg.buckets ? en->cfg.buckets : en->cfg.max;
-
-	if (en->cfg.expect_max)
-		return en->cfg.expect_max;
-	return buckets / 256 ? 4 * (buckets / 256) : 4;
-}
-
 int ct_expect_register(struct ct_engine *en, uint32_t master, const struct ct_tuple *want)
 {
 	struct expectations *x = en->expects;
@@ -219,7 +210,7 @@ int ct_expect_register(struct ct_engine *en, uint32_t master, const struct ct_tu
 		return -1;
 	if (c->n_expects >= policies[c->helper].max_expected)
 		evict_oldest(en, master);
-	if (x->n_used >= expect_max(en))
+	if (x->n_used >= en->cfg.expect_max)
 		return -1;
 	place = take_place(en);
 	if (!place)

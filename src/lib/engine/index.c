@@ -4,7 +4,8 @@
  *
  * A lookup compares the 10 tags of one line at once and touches an entry only when a tag fits. A
  * full line spills into the next; it counts what went past it, so that a search knows where to
- * end. The array grows by steps: a larger one is filled beside it, two lines with each insertion.
+ * end. The array grows by steps: a larger one is emptied, then filled beside it, some lines with
+ * each insertion, so that no packet waits for all of it.
  *
  * An entry of two keys has two slots; the second's number has the bit REF_REPLY.
  */
@@ -15,7 +16,7 @@
 
 #include "lib/engine/key.h"
 
-enum { FIRST_LINES = 1024, MOVE_LINES = 2, MOVE_AHEAD = 4 };
+enum { FIRST_LINES = 1024, CLEAR_LINES = 16, MOVE_LINES = 2, MOVE_AHEAD = 4 };
 #define MAX_LINES (UINT32_C(1) << 30)
 
 /* A line is full enough at 8 of 10. */
@@ -32,7 +33,6 @@ static int lines_new(struct ct_engine *en, uint32_t n, struct lines *out)
 
 	if (!at)
 		return -1;
-	memset(at, 0, (size_t)n * sizeof(*at));
 	*out = (struct lines){ .at = at, .n = n };
 	return 0;
 }
@@ -57,6 +57,7 @@ int ct_index_new(struct ct_engine *en)
 		ct_mem_free(en, ix, sizeof(*ix));
 		return -1;
 	}
+	memset(ix->now.at, 0, (size_t)n * sizeof(*ix->now.at));
 	en->index = ix;
 	return 0;
 }
@@ -69,6 +70,7 @@ void ct_index_free(struct ct_engine *en)
 		return;
 	lines_free(en, &ix->now);
 	lines_free(en, &ix->old);
+	lines_free(en, &ix->next);
 	ct_mem_free(en, ix, sizeof(*ix));
 	en->index = NULL;
 }
@@ -198,35 +200,51 @@ static void move_some(struct ct_engine *en, struct index *ix, uint32_t n)
 	while (ix->old.at && n--) {
 		if (ix->n_moved + MOVE_AHEAD < ix->old.n)
 			prefetch_line(en, ix, ix->n_moved + MOVE_AHEAD);
-		if (ix->n_moved < ix->old.n)
-			move_line(en, ix, ix->n_moved++);
+		move_line(en, ix, ix->n_moved++);
+		en->stats.moved++;
 		if (ix->n_moved == ix->old.n)
 			lines_free(en, &ix->old);
 	}
 }
 
-/* Begins a larger array when this one is full for its size; the limit decides the last step, so
- * that a full table is as dense as it may be. */
+/* How many lines the next array has: twice as many, but the limit decides the last step, so that
+ * a full table is as dense as it may be. A step is never so small that the one before it could
+ * still be under way at its end. */
+static uint32_t next_size(const struct ct_engine *en, const struct index *ix, uint32_t wanted)
+{
+	uint32_t n = ix->now.n >= MAX_LINES / 2 ? MAX_LINES : ix->now.n * 2;
+	uint32_t most = n, least = ix->now.n + ix->now.n / 4;
+
+	if (en->cfg.max)
+		most = lines_for(en->cfg.max);
+	if (most < wanted)
+		most = lines_for((uint64_t)en->cfg.max * CT_DIR_MAX);
+	if (most < least)
+		most = least;
+	return n > most && most >= wanted ? most : n;
+}
+
+/* Begins a larger array when this one is full for its size, and goes on with one begun. */
 static int grow(struct ct_engine *en, struct index *ix)
 {
-	uint32_t wanted = lines_for(ix->n_slots + 1), most, n;
-	struct lines more;
+	uint32_t wanted = lines_for(ix->n_slots + 1), n;
 
 	if (wanted <= ix->now.n)
 		return 0;
-	move_some(en, ix, UINT32_MAX);
-	n = ix->now.n >= MAX_LINES / 2 ? MAX_LINES : ix->now.n * 2;
-	most = en->cfg.max ? lines_for(en->cfg.max) : n;
-	if (most < wanted)
-		most = lines_for((uint64_t)en->cfg.max * CT_DIR_MAX);
-	if (n > most && most >= wanted)
-		n = most;
 	/* A table a little beyond its step can do without for a while, down to one free slot. */
-	if (lines_new(en, n, &more) < 0)
+	if (!ix->next.at && lines_new(en, next_size(en, ix, wanted), &ix->next) < 0)
 		return ix->n_slots + 1 < (uint64_t)ix->now.n * (SLOTS - 1) ? 0 : -1;
+	n = ix->next.n - ix->n_cleared;
+	n = n > CLEAR_LINES ? CLEAR_LINES : n;
+	memset(&ix->next.at[ix->n_cleared], 0, n * sizeof(*ix->next.at));
+	ix->n_cleared += n;
+	if (ix->n_cleared < ix->next.n)
+		return 0;
+	move_some(en, ix, UINT32_MAX);
 	ix->old = ix->now;
-	ix->now = more;
-	ix->n_moved = 0;
+	ix->now = ix->next;
+	ix->next = (struct lines){ NULL, 0 };
+	ix->n_moved = ix->n_cleared = 0;
 	return 0;
 }
 

@@ -29,7 +29,9 @@ struct lines {
 
 struct index {
 	struct lines now, old; /* old: what is still to be moved from */
+	struct lines next;     /* a larger array that is being emptied before its use */
 	uint32_t n_moved;      /* lines of old done */
+	uint32_t n_cleared;    /* lines of next done */
 	uint64_t n_slots;
 };
 

@@ -361,6 +361,8 @@ void ct_engine_in(struct ct_engine *en, struct ct_packet *p, ct_time now)
 	struct probe pr;
 
 	ct_clock_set(en, now);
+	if (en->chains)
+		ct_resize_step(en, 1);
 	if (!begin_way(p))
 		return;
 	if (ct_probe_quick(en, p, NULL, &pr))
@@ -469,7 +471,7 @@ __attribute__((always_inline)) static inline void prefetch_entry(const struct ct
 
 /* Kernel fidelity: the first links of all chains of a burst, step by step beside one another, so
  * that the walks of the lookups find them near. */
-static void walk_ahead(const struct ct_engine *en, const struct probe *pr, const enum way *way,
+static void walk_ahead(struct ct_engine *en, const struct probe *pr, const enum way *way,
 		       unsigned n)
 {
 	enum { STEPS = 4 };
@@ -511,7 +513,7 @@ static void burst(struct ct_engine *en, struct ct_packet *p[], unsigned n)
 		if (before)
 			prefetch(en, pr[i].hash);
 	}
-	if (en->chains)
+	if (en->chains && !ct_chains_are_moving(en))
 		walk_ahead(en, pr, way, n);
 	for (unsigned i = 0; i < n; i++) {
 		entry[i] = way[i] == WAY_READY ? guess(en, pr[i].hash) : 0;
@@ -530,6 +532,8 @@ static void burst(struct ct_engine *en, struct ct_packet *p[], unsigned n)
 void ct_engine_burst(struct ct_engine *en, struct ct_packet *p[], unsigned n, ct_time now)
 {
 	ct_clock_set(en, now);
+	if (en->chains)
+		ct_resize_step(en, n);
 	for (unsigned i = 0; i < n; i += BURST_LEN)
 		burst(en, p + i, n - i < BURST_LEN ? n - i : BURST_LEN);
 }
