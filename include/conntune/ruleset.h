@@ -47,6 +47,9 @@ struct ct_ruleset_size {
 };
 void ct_ruleset_size(const struct ct_ruleset *rs, struct ct_ruleset_size *out);
 
+/* Sets all counters to 0, as a restore without -c does. */
+void ct_ruleset_zero(struct ct_ruleset *rs);
+
 /* Takes text of a rule set on its way out; a negative errno ends the writing. */
 typedef int ct_ruleset_write_fn(void *user, const char *text, size_t len);
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import canon
 
 HERE = Path(__file__).resolve().parent
+RULESETS = HERE.parent / "rulesets" / "traffic"
 SHOWN = 12  # differences printed for one case
 
 
@@ -32,6 +33,9 @@ def compare(case, folder, out):
     for name, value in json.loads((out / "stats.json").read_text()).items():
         if value != recorded["stats"].get(name, 0):
             diffs.append(f"counter {name}: kernel {recorded['stats'].get(name, 0)} engine {value}")
+    for saved in sorted(folder.glob("rules.v?.txt")):
+        diffs += canon.compare_rules(canon.parse_save(saved.read_text()),
+                                     canon.parse_save((out / saved.name).read_text()))
     return diffs
 
 
@@ -48,12 +52,14 @@ def run(conntune, folder, *options):
 def main(conntune, *wanted):
     passing = set((HERE / "passing.txt").read_text().split())
     cases = sorted(p.parent for p in HERE.glob("*/*/case.json"))
+    cases += sorted(p.parent for p in RULESETS.glob("*/case.json"))
     if wanted:
         cases = [c for c in cases if c.name in wanted]
     print(f"1..{len(cases)}")
     bad = 0
     for n, folder in enumerate(cases, 1):
-        name = str(folder.relative_to(HERE))
+        kind = "rulesets" if folder.parent == RULESETS else folder.parent.name
+        name = f"{kind}/{folder.name}"
         diffs = run(conntune, folder)
         should = name in passing
         good = bool(diffs) != should

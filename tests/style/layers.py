@@ -31,7 +31,7 @@ EDGES = {
     "ops/metrics": "ops/table ops/settings",
     "ops/diagnose": "ops/facts ops/report",
     "ops/whatif": "ops/facts",
-    "ops/sim": "lib/hooks lib/traffic ops/facts",
+    "ops/sim": "lib/hooks lib/traffic ops/capture ops/facts",
     "ops/plan": "ops/diagnose ops/sim",
     "ops/apply": "ops/plan ops/host ops/settings",
     "app/watch": "ops/facts ops/metrics",

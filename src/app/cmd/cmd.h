@@ -24,10 +24,12 @@ enum exit_code {
 
 /* One option of a command. */
 struct option_spec {
-	const char *name;  /* long name without dashes */
-	char letter;	   /* short form, or 0 */
-	const char *value; /* what the value is called in help ("N", "DIR"), null for a switch */
-	int key;	   /* given to the command's handler */
+	const char *name; /* long name without dashes */
+	char letter;	  /* short form, or 0 */
+	/* What the value is called in help ("N", "DIR"), null for a switch; "[N]" may be left out,
+	 * and is otherwise given with an equals sign. */
+	const char *value;
+	int key; /* given to the command's handler */
 	const char *help;
 };
 

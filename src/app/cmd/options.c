@@ -124,7 +124,7 @@ int options_parse(const struct command *c, int *argc, char **argv, void *state,
 			return ct_err_set(err, -EINVAL,
 					  "unknown option '%s'; see 'conntune %s --help'", word,
 					  c->name);
-		if (o->value && !value) {
+		if (o->value && o->value[0] != '[' && !value) {
 			if (++i >= *argc)
 				return ct_err_set(err, -EINVAL, "--%s needs a value (%s)", o->name,
 						  o->value);
@@ -167,11 +167,15 @@ static void help_text(const char *text)
 static void help_lines(const struct option_spec *o)
 {
 	for (; o && o->name; o++) {
+		bool is_optional = o->value && o->value[0] == '[';
 		char left[64];
 
 		(void)snprintf(left, sizeof(left), "%c%c%s --%s%s%s", o->letter ? '-' : ' ',
 			       o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
-			       o->value ? " " : "", o->value ? o->value : "");
+			       !o->value     ? ""
+			       : is_optional ? "[="
+					     : " ",
+			       !o->value ? "" : o->value + is_optional);
 		(void)printf("  %-*s ", HELP_INDENT - 3, left);
 		help_text(o->help);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * conntune replay: what the kernel's tracker would have made of captured packets.
+ * conntune replay: what the kernel would have made of captured packets.
  */
 #include "app/cmd/replay.h"
 
@@ -8,16 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "lib/base/number.h"
-#include "ops/capture/merge.h"
-
-enum { BURST = 32, PAD_SIZE = 65536, GRAIN_NS = 4000000 };
+#include "ops/sim/routes.h"
+#include "ops/sim/rules.h"
+#include "ops/sim/sysctl.h"
 
 enum replay_key {
 	KEY_TABLE = 1,
 	KEY_PACKETS,
+	KEY_EVENTS,
 	KEY_OUT,
+	KEY_RULES,
+	KEY_RULES6,
+	KEY_ROUTE,
+	KEY_RP_FILTER,
 	KEY_SET,
 	KEY_SETTINGS,
 	KEY_MAX,
@@ -33,9 +39,15 @@ enum replay_key {
 };
 
 static const struct option_spec replay_specs[] = {
-	{ "table", 't', NULL, KEY_TABLE, "print the table at the end, as /proc shows it" },
+	{ "table", 't', "[FORM]", KEY_TABLE,
+	  "print the table at the end: proc (default), or a form of list" },
 	{ "packets", 'p', NULL, KEY_PACKETS, "print a line for each packet, with tabs" },
-	{ "out", 'o', "DIR", KEY_OUT, "write table.txt, packets.tsv and stats.json there" },
+	{ "events", 'e', NULL, KEY_EVENTS, "print what happens to entries, as conntrack -E does" },
+	{ "out", 'o', "DIR", KEY_OUT, "write table.txt, packets.tsv, stats.json, rules there" },
+	{ "rules", 'r', "FILE", KEY_RULES, "send packets through these rules (iptables-save)" },
+	{ "rules6", 0, "FILE", KEY_RULES6, "those of IPv6 (ip6tables-save)" },
+	{ "route", 0, "FILE", KEY_ROUTE, "addresses and routes, as ip(8) prints them" },
+	{ "rp-filter", 0, "off|strict|loose", KEY_RP_FILTER, "whether sources are checked" },
 	{ "set", 's', "KEY=VALUE", KEY_SET, "a sysctl of net.netfilter.nf_conntrack_*" },
 	{ "settings", 0, "FILE", KEY_SETTINGS, "many of them, in the form of sysctl.conf" },
 	{ "max", 0, "N", KEY_MAX, "nf_conntrack_max; 0 for no limit (default 262144)" },
@@ -46,7 +58,7 @@ static const struct option_spec replay_specs[] = {
 	{ "helper", 0, "NAME:PORT", KEY_HELPER, "give a helper (ftp, tftp) to flows to a port" },
 	{ "local", 0, "ADDR[/LEN],...", KEY_LOCAL, "addresses of the machine in the middle" },
 	{ "host", 0, NULL, KEY_HOST, "that machine is a host and forwards nothing" },
-	{ "case", 0, "DIR", KEY_CASE, "a recorded case: capture, settings and role" },
+	{ "case", 0, "DIR", KEY_CASE, "a recorded case: capture, rules, settings, role" },
 	{ "fix-checksums", 0, NULL, KEY_FIX_CHECKSUMS, "take every checksum for right" },
 	{ "pad", 0, NULL, KEY_PAD, "fill packets cut by the snap length with zeroes" },
 	{ NULL, 0, NULL, 0, NULL },
@@ -57,112 +69,31 @@ struct replay_state {
 	bool is_begun;
 };
 
-static int set_sysctl(struct replay_options *o, const char *key, size_t key_len, const char *value,
-		      size_t value_len, struct ct_err *err)
+/* Passed to the readers of files for what is only worth a remark. */
+static void tell(void *user, const char *text)
 {
-	uint32_t *at = NULL, highest;
-	uint64_t v, *wide = &v, top;
-
-	if (ct_engine_setting_find(&o->engine.settings, key, key_len, &at, &highest) == 0)
-		top = highest;
-	else if (ct_defrag_setting_find(&o->defrag.settings, key, key_len, &wide, &top) < 0)
-		return ct_err_set(err, -ENOENT, "no setting '%.*s' of the tracker", (int)key_len,
-				  key);
-	if (ct_number_u64(value, value_len, top, wide) < 0)
-		return ct_err_set(err, -EINVAL, "%.*s takes 0 to %llu, not '%.*s'", (int)key_len,
-				  key, (unsigned long long)top, (int)value_len, value);
-	if (at)
-		*at = (uint32_t)v;
-	return 0;
+	(void)user;
+	cmd_error("%s", text);
 }
 
-static int option_set(struct replay_options *o, const char *text, struct ct_err *err)
+static struct sim_sysctls sysctls(struct replay_options *o)
 {
-	const char *equals = strchr(text, '=');
-
-	if (!equals)
-		return ct_err_set(err, -EINVAL, "--set takes KEY=VALUE, not '%s'", text);
-	return set_sysctl(o, text, (size_t)(equals - text), equals + 1, strlen(equals + 1), err) < 0
-		       ? -EINVAL
-		       : 0;
+	return (struct sim_sysctls){ &o->cfg.engine, &o->cfg.defrag, &o->of.machine.router, tell,
+				     NULL };
 }
 
-static const char *trim(const char *s, size_t *len)
-{
-	while (*len > 0 && strchr(" \t\r\n", *s)) {
-		s++;
-		(*len)--;
-	}
-	while (*len > 0 && strchr(" \t\r\n", s[*len - 1]))
-		(*len)--;
-	return s;
-}
-
-/* One line of sysctl.conf; what is not the tracker's is passed over. */
-static int read_setting(struct replay_options *o, const char *line, struct ct_err *err)
-{
-	size_t len = strcspn(line, "\n"), key_len, value_len;
-	const char *key = trim(line, &len), *equals = memchr(key, '=', len), *value;
-
-	if (len == 0 || *key == '#' || *key == ';' || !equals)
-		return 0;
-	if (*key == '-') {
-		key++;
-		len--;
-	}
-	key_len = (size_t)(equals - key);
-	value_len = len - key_len - 1;
-	key = trim(key, &key_len);
-	value = trim(equals + 1, &value_len);
-	if (!memmem(key, key_len, "nf_conntrack_", 13) && !memmem(key, key_len, "ipfrag_", 7))
-		return 0;
-	if (set_sysctl(o, key, key_len, value, value_len, err) == -EINVAL)
-		return -EINVAL;
-	return 0;
-}
-
-int replay_read_settings(struct replay_options *o, const char *path, struct ct_err *err)
-{
-	FILE *f = fopen(path, "re");
-	char line[4096];
-	unsigned number = 0;
-	int r = 0;
-
-	if (!f)
-		return ct_err_set(err, -EINVAL, "%s: %s", path, strerror(errno));
-	while (r == 0 && fgets(line, sizeof(line), f)) {
-		number++;
-		r = read_setting(o, line, err);
-	}
-	(void)fclose(f);
-	return r < 0 ? ct_err_wrap(err, r, "%s:%u", path, number) : 0;
-}
-
-static int add_local(struct replay_options *o, const char *text, size_t len, struct ct_err *err)
-{
-	struct ct_route_addr *a = &o->local[o->n_local];
-	const char *slash = memchr(text, '/', len);
-	size_t addr_len = slash ? (size_t)(slash - text) : len;
-	uint64_t prefix;
-
-	if (o->n_local == REPLAY_MAX_LOCAL)
-		return ct_err_set(err, -EINVAL, "more than %d addresses", REPLAY_MAX_LOCAL);
-	if (ct_addr_parse(text, addr_len, &a->addr, &a->family) < 0)
-		return ct_err_set(err, -EINVAL, "'%.*s' is no address", (int)addr_len, text);
-	prefix = a->family == CT_FAMILY_IPV6 ? 128 : 32;
-	if (slash && ct_number_u64(slash + 1, len - addr_len - 1, prefix, &prefix) < 0)
-		return ct_err_set(err, -EINVAL, "'%.*s' has no such prefix", (int)len, text);
-	a->prefix = (uint8_t)prefix;
-	o->n_local++;
-	return 0;
-}
-
-int replay_add_local(struct replay_options *o, const char *text, struct ct_err *err)
+static int add_locals(struct replay_options *o, const char *text, struct ct_err *err)
 {
 	while (*text) {
+		char addr[128];
 		size_t len = strcspn(text, ",");
-		int r = add_local(o, text, len, err);
+		int r;
 
+		if (len >= sizeof(addr))
+			return ct_err_set(err, -EINVAL, "'%s' is no address", text);
+		memcpy(addr, text, len);
+		addr[len] = 0;
+		r = sim_machine_addr(&o->of.machine, addr, err);
 		if (r < 0)
 			return r;
 		text += len + (text[len] == ',');
@@ -180,41 +111,13 @@ static int option_number(const char *name, const char *text, uint32_t *out, stru
 	return 0;
 }
 
-int replay_add_helper(struct replay_options *o, const char *text, struct ct_err *err)
-{
-	static const struct {
-		const char *name;
-		uint8_t helper, proto;
-	} known[] = {
-#define HELPER(constant, text, number, max, timeout) { text, CT_HELPER_##constant, number },
-#include <conntune/helper.def>
-#undef HELPER
-	};
-	size_t len = strcspn(text, ":");
-	uint64_t port;
-
-	if (text[len] == 0 ||
-	    ct_number_u64(text + len + 1, strlen(text + len + 1), 65535, &port) < 0)
-		return ct_err_set(err, -EINVAL, "--helper takes NAME:PORT, not '%s'", text);
-	if (o->n_helpers == REPLAY_MAX_HELPERS)
-		return ct_err_set(err, -EINVAL, "more than %d helpers", REPLAY_MAX_HELPERS);
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (strlen(known[i].name) != len || memcmp(known[i].name, text, len) != 0)
-			continue;
-		o->helpers[o->n_helpers++] =
-			(struct replay_helper){ known[i].helper, known[i].proto, (uint16_t)port };
-		return 0;
-	}
-	return ct_err_set(err, -EINVAL, "there is no helper '%.*s'", (int)len, text);
-}
-
 static int option_fidelity(struct replay_options *o, const char *text, struct ct_err *err)
 {
 	bool is_kernel = strcmp(text, "kernel") == 0;
 
 	if (!is_kernel && strcmp(text, "exact") != 0)
 		return ct_err_set(err, -EINVAL, "--fidelity takes exact or kernel, not '%s'", text);
-	o->engine.fidelity = is_kernel ? CT_FIDELITY_KERNEL : CT_FIDELITY_EXACT;
+	o->cfg.engine.fidelity = is_kernel ? CT_FIDELITY_KERNEL : CT_FIDELITY_EXACT;
 	return 0;
 }
 
@@ -224,8 +127,58 @@ static int option_seed(struct replay_options *o, const char *text, struct ct_err
 
 	if (ct_number_any(text, strlen(text), UINT64_MAX, &v) < 0)
 		return ct_err_set(err, -EINVAL, "--seed takes a number, not '%s'", text);
-	memcpy(o->engine.seed, &v, sizeof(v));
+	memcpy(o->cfg.engine.seed, &v, sizeof(v));
 	return 0;
+}
+
+static int option_table(struct replay_options *o, const char *text, struct ct_err *err)
+{
+	int form = text ? list_form_find(text) : LIST_PROC;
+
+	if (form < 0)
+		return ct_err_set(err, -EINVAL,
+				  "--table takes columns, proc, conntrack, extended, save, json or "
+				  "csv, not '%s'",
+				  text);
+	o->wants_table = true;
+	o->is_form_set = text != NULL;
+	o->form = (enum list_form)form;
+	return 0;
+}
+
+static int option_rp_filter(struct replay_options *o, const char *text, struct ct_err *err)
+{
+	static const char *const names[] = { "off", "strict", "loose" };
+
+	for (uint8_t i = 0; i < 3; i++)
+		if (strcmp(names[i], text) == 0) {
+			o->of.machine.router.rp_filter = i;
+			return 0;
+		}
+	return ct_err_set(err, -EINVAL, "--rp-filter takes off, strict or loose, not '%s'", text);
+}
+
+/* The last file of a family counts. */
+static int option_rules(struct replay_options *o, const char *path, unsigned syntax,
+			struct ct_err *err)
+{
+	struct ct_ruleset **at = syntax == CT_SYNTAX_IP6TABLES ? &o->of.rules6 : &o->of.rules4;
+	struct ct_ruleset *rs;
+	int r = sim_rules_file(path, syntax, &rs, err);
+
+	if (r < 0)
+		return r;
+	ct_ruleset_zero(rs);
+	ct_ruleset_free(*at);
+	*at = rs;
+	return 0;
+}
+
+static int option_case(struct replay_options *o, const char *dir, struct ct_err *err)
+{
+	o->is_case = true;
+	sim_case_fini(&o->of);
+	return sim_case_read(&o->of, &o->cfg, dir, tell, NULL, err);
 }
 
 static void begin(struct replay_state *s)
@@ -233,313 +186,87 @@ static void begin(struct replay_state *s)
 	if (s->is_begun)
 		return;
 	s->is_begun = true;
-	ct_engine_config_default(&s->o.engine);
-	ct_defrag_config_default(&s->o.defrag);
+	sim_config_default(&s->o.cfg);
+	sim_machine_init(&s->o.of.machine);
+}
+
+/* Options of what is in the middle and what is done there. */
+static int machine_option(struct replay_options *o, enum replay_key key, const char *value,
+			  struct ct_err *err)
+{
+	const struct sim_sysctls to = sysctls(o);
+
+	switch ((int)key) {
+	case KEY_RULES:
+		return option_rules(o, value, CT_SYNTAX_IPTABLES, err);
+	case KEY_RULES6:
+		return option_rules(o, value, CT_SYNTAX_IP6TABLES, err);
+	case KEY_ROUTE:
+		return sim_routes_file(&o->of.machine, value, err);
+	case KEY_RP_FILTER:
+		return option_rp_filter(o, value, err);
+	case KEY_SET:
+		return sim_sysctl_assign(&to, value, err);
+	case KEY_SETTINGS:
+		return sim_sysctl_file(&to, value, err);
+	case KEY_LOCAL:
+		return add_locals(o, value, err);
+	case KEY_HOST:
+		o->of.machine.is_host = true;
+		o->of.machine.router.is_forwarding = false;
+		return 0;
+	case KEY_HELPER:
+		return sim_add_helper(&o->cfg, value, err);
+	case KEY_CASE:
+		return option_case(o, value, err);
+	}
+	return 0;
 }
 
 static int replay_option(void *state, int key, const char *value, struct ct_err *err)
 {
 	struct replay_state *s = state;
+	struct replay_options *o = &s->o;
+	int r;
 
 	begin(s);
-	switch ((enum replay_key)key) {
+	switch (key) {
 	case KEY_TABLE:
-		s->o.wants_table = true;
-		return 0;
+		return option_table(o, value, err);
 	case KEY_PACKETS:
-		s->o.wants_packets = true;
+		o->wants_packets = true;
+		return 0;
+	case KEY_EVENTS:
+		o->wants_events = true;
 		return 0;
 	case KEY_OUT:
-		s->o.out = value;
+		o->out = value;
 		return 0;
-	case KEY_SET:
-		return option_set(&s->o, value, err);
-	case KEY_SETTINGS:
-		return replay_read_settings(&s->o, value, err);
 	case KEY_MAX:
-		return option_number("max", value, &s->o.engine.max, err);
+		return option_number("max", value, &o->cfg.engine.max, err);
 	case KEY_BUCKETS:
-		return option_number("buckets", value, &s->o.engine.buckets, err);
-	case KEY_LOCAL:
-		return replay_add_local(&s->o, value, err);
+		return option_number("buckets", value, &o->cfg.engine.buckets, err);
 	case KEY_FIDELITY:
-		return option_fidelity(&s->o, value, err);
+		return option_fidelity(o, value, err);
 	case KEY_SEED:
-		return option_seed(&s->o, value, err);
-	case KEY_HELPER:
-		return replay_add_helper(&s->o, value, err);
-	case KEY_HOST:
-		s->o.is_host = true;
-		return 0;
-	case KEY_CASE:
-		return replay_read_case(&s->o, value, err);
+		return option_seed(o, value, err);
 	case KEY_FIX_CHECKSUMS:
-		s->o.fixes_checksums = true;
+		o->cfg.fixes_checksums = true;
 		return 0;
 	case KEY_PAD:
-		s->o.pads = true;
+		o->cfg.pads = true;
 		return 0;
-	}
-	return 0;
-}
-
-static void skip_frame(struct replay *r, const char *why)
-{
-	for (size_t i = 0; i < REPLAY_MAX_SKIPPED; i++) {
-		if (!r->skipped[i].why)
-			r->skipped[i].why = why;
-		if (r->skipped[i].why == why) {
-			r->skipped[i].n++;
-			return;
-		}
-	}
-}
-
-/* A packet cut by the snap length, filled up in @room. */
-static void pad_packet(struct ct_packet *p, uint8_t *room)
-{
-	uint32_t total = p->data[0] >> 4 == 4 ? (uint32_t)p->data[2] << 8 | p->data[3]
-					      : 40 + ((uint32_t)p->data[4] << 8 | p->data[5]);
-
-	if (total <= p->size || total > PAD_SIZE)
-		return;
-	memcpy(room, p->data, p->size);
-	memset(room + p->size, 0, total - p->size);
-	p->data = room;
-	p->size = total;
-}
-
-/* Makes a packet of a frame. 1, 0 when there is none in it, -EBADMSG when IP refuses it. */
-static int make_packet(struct replay *r, const struct frame *f, struct ct_packet *p, uint8_t *room)
-{
-	const uint8_t *data;
-	uint32_t size;
-	const char *why = frame_ip(f, &data, &size);
-
-	if (!why && size < 20)
-		why = "shorter than an IP header";
-	if (why && r->numbering) {
-		/* All frames of a recording were packets of the capture it was made of. */
-		data = f->data;
-		size = f->size;
-	} else if (why) {
-		skip_frame(r, why);
-		return 0;
-	}
-	ct_packet_init(p, data, size);
-	p->flags = CT_PACKET_OFFLOAD;
-	p->iif = f->interface + 1;
-	if (r->o->fixes_checksums)
-		p->flags |= CT_PACKET_CHECKSUM_OK;
-	if (r->o->pads)
-		pad_packet(p, room);
-	return ct_packet_receive(p) < 0 ? -EBADMSG : 1;
-}
-
-/* What a rule in the raw table would have done. */
-static void set_helper(const struct replay *r, struct ct_packet *p)
-{
-	const uint8_t *l4;
-
-	if (r->o->n_helpers == 0 || ct_packet_parse(p) < 0 || p->size - p->offset < 4)
-		return;
-	l4 = p->data + p->offset;
-	for (unsigned i = 0; i < r->o->n_helpers; i++)
-		if (r->o->helpers[i].proto == p->proto &&
-		    r->o->helpers[i].port == (uint16_t)(l4[2] << 8 | l4[3]))
-			p->helper = r->o->helpers[i].helper;
-}
-
-enum { WHOLE = 1, KEPT = 2 };
-
-/* Reassembly, behind IP input and before the raw table. WHOLE, KEPT, or -EBADMSG when a fragment is
- * dropped. */
-static int reassemble(struct replay *r, struct ct_packet *p)
-{
-	switch (ct_defrag_in(r->defrag, p, r->last)) {
-	case CT_DEFRAG_WAIT:
-		return KEPT;
-	case CT_DEFRAG_DROP:
-		return -EBADMSG;
-	case CT_DEFRAG_PASS:
-	case CT_DEFRAG_WHOLE:
+	default:
 		break;
 	}
-	set_helper(r, p);
-	return WHOLE;
-}
-
-/* A packet that the host itself sends meets the tracker at OUTPUT. Where it goes on to. */
-static enum ct_route set_way(const struct replay *r, struct ct_packet *p)
-{
-	bool is_v6 = p->data[0] >> 4 == 6;
-	uint8_t family = is_v6 ? CT_FAMILY_IPV6 : CT_FAMILY_IPV4;
-	struct ct_routed routed;
-
-	if (ct_route_is_own(&r->router, family, p->data + (is_v6 ? 8 : 12)) && r->o->is_host) {
-		p->hook = CT_HOOK_OUTPUT;
-		ct_route_out(&r->router, p, &routed);
-	} else {
-		ct_route_in(&r->router, p, NULL, &routed);
-	}
-	return routed.route;
-}
-
-/* The number that the frame of the next IP packet has in another capture. */
-static uint64_t next_number(struct replay *r)
-{
-	struct frame f;
-	struct ct_err err;
-
-	for (;;) {
-		const uint8_t *data;
-		uint32_t size;
-
-		if (merge_next(r->numbering, &f) == 0) {
-			if (merge_fill(r->numbering, &err) <= 0)
-				return 0;
-			continue;
-		}
-		if (!frame_ip(&f, &data, &size) && size >= 20)
-			return f.number;
-	}
-}
-
-static void count_packet(struct replay *r, const struct ct_packet *p)
-{
-	r->by_info[p->info]++;
-	r->n_dropped += p->verdict == CT_DROP;
-}
-
-static void note_time(struct replay *r, ct_time at)
-{
-	if (r->n_packets++ == 0)
-		r->first = r->last = at;
-	if (at > r->last)
-		r->last = at;
-}
-
-static void track_one(struct replay *r, struct ct_packet *p, enum ct_route route)
-{
-	ct_engine_in(r->en, p, r->last);
-	if (route == CT_ROUTE_NOWHERE)
-		ct_engine_release(r->en, p);
-	else
-		ct_engine_confirm(r->en, p, r->last);
-	r->n_unrouted += route == CT_ROUTE_NOWHERE;
-	count_packet(r, p);
-}
-
-/* One by one, because each is to be told of. */
-static void feed_traced(struct replay *r, const struct frame *f, uint8_t *room)
-{
-	struct ct_packet p;
-	enum ct_route route = CT_ROUTE_NOWHERE;
-	int kind = make_packet(r, f, &p, room);
-
-	if (kind == 0)
-		return;
-	note_time(r, f->at);
-	if (kind > 0) {
-		route = set_way(r, &p);
-		kind = reassemble(r, &p);
-	}
-	if (kind != WHOLE) {
-		*(kind == KEPT ? &r->n_fragments : &r->n_refused) += 1;
-		ct_engine_advance(r->en, r->last);
-	} else {
-		track_one(r, &p, route);
-	}
-	replay_trace(r, &p, r->numbering ? next_number(r) : f->number, r->last, route,
-		     kind != WHOLE);
-}
-
-/* What is collected for one call of the engine: packets within one tick of its clock. */
-struct burst {
-	struct ct_packet packets[BURST];
-	struct ct_packet *list[BURST];
-	unsigned n;
-	ct_time at;
-};
-
-static void flush(struct replay *r, struct burst *b)
-{
-	if (b->n == 0)
-		return;
-	ct_engine_burst(r->en, b->list, b->n, b->at);
-	for (unsigned i = 0; i < b->n; i++)
-		count_packet(r, b->list[i]);
-	b->n = 0;
-}
-
-static void feed_burst(struct replay *r, struct burst *b, const struct frame *f, uint8_t *room)
-{
-	struct ct_packet *p = &b->packets[b->n];
-	uint8_t *own = room ? room + (size_t)b->n * PAD_SIZE : NULL;
-	int kind = make_packet(r, f, p, own);
-	enum ct_route route = CT_ROUTE_NOWHERE;
-	const uint8_t *fragment = NULL;
-
-	if (kind == 0)
-		return;
-	note_time(r, f->at);
-	if (kind > 0) {
-		route = set_way(r, p);
-		fragment = p->data;
-		kind = reassemble(r, p);
-	}
-	if (kind != WHOLE) {
-		*(kind == KEPT ? &r->n_fragments : &r->n_refused) += 1;
-		return;
-	}
-	/* A whole datagram stands in memory that the next one will use. */
-	if (route == CT_ROUTE_NOWHERE || p->data != fragment) {
-		struct ct_packet alone = *p;
-
-		flush(r, b);
-		track_one(r, &alone, route);
-		return;
-	}
-	if (b->n > 0 && (r->last - r->first) / GRAIN_NS != (b->at - r->first) / GRAIN_NS) {
-		struct ct_packet kept = *p;
-
-		flush(r, b);
-		b->packets[0] = kept;
-		if (own && kept.data == own) {
-			memmove(room, own, kept.size);
-			b->packets[0].data = room;
-		}
-	}
-	b->at = r->last;
-	b->list[b->n] = &b->packets[b->n];
-	b->n++;
-	if (b->n == BURST)
-		flush(r, b);
-}
-
-static int feed_all(struct replay *r, struct merge *m, uint8_t *room, struct ct_err *err)
-{
-	struct burst b = { .n = 0 };
-	struct frame f;
-	int more;
-
-	while ((more = merge_fill(m, err)) > 0) {
-		while (merge_next(m, &f) > 0) {
-			if (r->trace)
-				feed_traced(r, &f, room);
-			else
-				feed_burst(r, &b, &f, room);
-		}
-		flush(r, &b);
-	}
-	if (r->n_packets > 0)
-		ct_engine_advance(r->en, r->last);
-	return more;
+	/* A file that cannot be read is the user's mistake as well. */
+	r = machine_option(o, (enum replay_key)key, value, err);
+	return r < 0 ? -EINVAL : 0;
 }
 
 static FILE *open_out(const char *dir, const char *name)
 {
-	char path[4096];
+	char path[SIM_PATH];
 	FILE *f;
 
 	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path)) {
@@ -561,6 +288,15 @@ static int close_out(FILE *f, int result)
 	return result < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
+static int write_rules(const struct replay *r, const struct ct_ruleset *rs, const char *name)
+{
+	FILE *f = rs ? open_out(r->o->out, name) : NULL;
+
+	if (!rs)
+		return EXIT_DONE;
+	return f ? close_out(f, replay_rules(rs, f)) : EXIT_FAILED;
+}
+
 static int write_files(const struct replay *r)
 {
 	FILE *f = open_out(r->o->out, "table.txt");
@@ -568,69 +304,133 @@ static int write_files(const struct replay *r)
 
 	if (!f)
 		return EXIT_FAILED;
-	code = close_out(f, replay_table(r, f));
+	code = close_out(f, replay_table(r, LIST_PROC, f));
 	if (code != EXIT_DONE)
 		return code;
 	f = open_out(r->o->out, "stats.json");
 	if (!f)
 		return EXIT_FAILED;
 	replay_stats(r, f);
-	return close_out(f, 0);
+	code = close_out(f, 0);
+	if (code == EXIT_DONE)
+		code = write_rules(r, r->o->of.rules4, "rules.v4.txt");
+	if (code == EXIT_DONE)
+		code = write_rules(r, r->o->of.rules6, "rules.v6.txt");
+	return code;
+}
+
+/* The summary for programs has the whole of it: rules come as text only. */
+static int show_rules(const struct replay *r)
+{
+	int result = r->o->of.rules4 ? replay_rules(r->o->of.rules4, stdout) : 0;
+
+	if (result == 0 && r->o->of.rules6)
+		result = replay_rules(r->o->of.rules6, stdout);
+	if (result < 0)
+		cmd_error("writing failed: %s", strerror(-result));
+	return result < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
 static int show(const struct replay *r, const struct common_options *common)
 {
 	auto_free(writer) struct writer *w = NULL;
+	const struct replay_options *o = r->o;
+	bool has_shown = o->wants_table || o->wants_packets || o->wants_events;
+	enum list_form form = common->is_json && !o->is_form_set ? LIST_JSON : o->form;
 
-	if (r->o->out && write_files(r) != EXIT_DONE)
+	if (o->out && write_files(r) != EXIT_DONE)
 		return EXIT_FAILED;
-	if (r->o->wants_table && replay_table(r, stdout) < 0) {
+	if (o->wants_table && replay_table(r, form, stdout) < 0) {
 		cmd_error("no memory for the table's lines");
 		return EXIT_FAILED;
 	}
-	if (r->o->wants_table || r->o->wants_packets || (r->o->out && !common->is_json))
+	if (has_shown || (o->out && !common->is_json))
 		return EXIT_DONE;
+	if ((o->of.rules4 || o->of.rules6) && !common->is_json)
+		return show_rules(r);
 	w = cmd_writer(common);
 	return w && replay_summary(r, w) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
-static int open_trace(struct replay *r)
+static int open_packets(struct replay *r)
 {
 	if (r->o->wants_packets)
-		r->trace = stdout;
+		r->packets = stdout;
 	if (!r->o->out)
 		return 0;
 	if (mkdir(r->o->out, 0777) < 0 && errno != EEXIST) {
 		cmd_error("%s: %s", r->o->out, strerror(errno));
 		return -1;
 	}
-	r->trace = open_out(r->o->out, "packets.tsv");
-	return r->trace ? 0 : -1;
+	r->packets = open_out(r->o->out, "packets.tsv");
+	return r->packets ? 0 : -1;
+}
+
+/* An engine's event function. */
+static void on_event(void *user, const struct ct_event_info *info, const struct ct_entry *e)
+{
+	struct replay *r = user;
+
+	if (r->packets)
+		replay_note_event(r, info, e);
+	if (r->o->wants_events)
+		replay_put_event(r, info, e);
+}
+
+/* How far it has come, on a terminal, a few times a second. */
+static void show_progress(struct replay *r, bool is_over)
+{
+	enum { EVERY_MS = 200 };
+	struct timespec last = r->progress;
+	const struct sim_outcome *o = sim_outcome(r->sim);
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	if (is_over) {
+		if (last.tv_sec)
+			(void)fputs("\r\033[K", stderr);
+		return;
+	}
+	if ((now.tv_sec - last.tv_sec) * 1000 + (now.tv_nsec - last.tv_nsec) / 1000000 < EVERY_MS)
+		return;
+	r->progress = now;
+	(void)fprintf(stderr, "\r\033[K%llu packets, %lld s of traffic, %llu entries at most",
+		      (unsigned long long)o->n_packets,
+		      (long long)((o->last - o->first) / CT_NS_PER_S), (unsigned long long)o->peak);
+}
+
+static int feed(struct replay *r, const struct common_options *common, struct merge *m)
+{
+	bool has_progress = !common->is_quiet && isatty(STDERR_FILENO) &&
+			    !(isatty(STDOUT_FILENO) && (r->o->wants_packets || r->o->wants_events));
+	struct ct_err err = { "" };
+	int more;
+
+	while ((more = sim_step(r->sim, m, &err)) > 0)
+		if (has_progress)
+			show_progress(r, false);
+	sim_end(r->sim);
+	if (has_progress)
+		show_progress(r, true);
+	if (more < 0)
+		cmd_error("%s; what came before it is shown", err.text);
+	return more;
 }
 
 static int replay_files(struct replay *r, const struct common_options *common, struct merge *m)
 {
-	auto_memory uint8_t *room = NULL;
-	struct ct_err err = { "" };
 	int result;
 
-	if (r->o->pads) {
-		room = malloc((size_t)BURST * PAD_SIZE);
-		if (!room) {
-			cmd_error("out of memory");
-			return EXIT_FAILED;
-		}
+	r->line_room = malloc(LIST_MAX_ITEM);
+	if (!r->line_room) {
+		cmd_error("out of memory");
+		return EXIT_FAILED;
 	}
-	if (open_trace(r) < 0)
+	if (r->packets && !r->is_json)
+		replay_packets_head(r->packets);
+	result = feed(r, common, m);
+	if (r->packets && r->packets != stdout && close_out(r->packets, 0) != EXIT_DONE)
 		return EXIT_FAILED;
-	if (r->trace)
-		replay_trace_head(r->trace);
-	result = feed_all(r, m, room, &err);
-	if (r->trace && r->trace != stdout && close_out(r->trace, 0) != EXIT_DONE)
-		return EXIT_FAILED;
-	r->trace = NULL;
-	if (result < 0)
-		cmd_error("%s; what came before it is shown", err.text);
 	if (merge_is_cut(m))
 		cmd_warn(common, "the capture ends inside a frame");
 	if (show(r, common) != EXIT_DONE)
@@ -638,50 +438,75 @@ static int replay_files(struct replay *r, const struct common_options *common, s
 	return result < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* Only what is shown is asked for: each packet told of costs a line. */
+static void set_wishes(struct replay *r)
+{
+	struct replay_options *o = r->o;
+
+	if (r->packets) {
+		o->cfg.packet = replay_packet;
+		o->cfg.user = r;
+	}
+	if (r->packets || o->wants_events) {
+		o->cfg.engine.event = on_event;
+		o->cfg.engine.event_user = r;
+	}
+	o->cfg.has_series = !o->wants_table && !o->wants_packets && !o->wants_events && !o->out;
+	sim_machine_ready(&o->of.machine);
+	o->cfg.machine = &o->of.machine;
+	o->cfg.rules4 = o->of.rules4;
+	o->cfg.rules6 = o->of.rules6;
+}
+
+static int run_with(struct replay *r, const struct common_options *common, struct merge *m)
+{
+	struct ct_err err = { "" };
+	int code = EXIT_FAILED;
+
+	r->is_json = common->is_json && !r->o->out;
+	if (open_packets(r) < 0)
+		return EXIT_FAILED;
+	set_wishes(r);
+	r->sim = sim_new(&r->o->cfg, &err);
+	if (r->sim)
+		code = replay_files(r, common, m);
+	else
+		cmd_error("%s", err.text);
+	sim_free(r->sim);
+	free(r->line_room);
+	return code;
+}
+
 static int replay_run(void *state, const struct common_options *common, int argc, char **argv)
 {
 	struct replay_state *s = state;
+	struct sim_case *c = &s->o.of;
 	auto_free(merge) struct merge *m = NULL, *numbering = NULL;
-	char *of_case[] = { s->o.capture }, *numbered[] = { s->o.numbering };
+	char *of_case[] = { c->capture }, *numbered[] = { c->numbering };
 	struct replay r = { .o = &s->o };
 	struct ct_err err = { "" };
-	int code;
+	int code = EXIT_FAILED;
 
 	begin(s);
-	if (argc == 0 && !s->o.capture[0]) {
+	if (argc == 0 && !c->capture[0]) {
 		cmd_error("replay: which capture? Name one or more files, or - for standard input");
+		sim_case_fini(c);
 		return EXIT_MISUSE;
 	}
 	if (merge_open(argc ? argv : of_case, argc ? (unsigned)argc : 1, &m, &err) < 0 ||
-	    (s->o.numbering[0] && merge_open(numbered, 1, &numbering, &err) < 0)) {
+	    (c->numbering[0] && merge_open(numbered, 1, &numbering, &err) < 0)) {
 		cmd_error("%s", err.text);
-		return EXIT_FAILED;
-	}
-	r.numbering = numbering;
-	r.router = (struct ct_router){ .addrs = s->o.local,
-				       .n_addrs = s->o.n_local,
-				       .is_forwarding = !s->o.is_host };
-	if (s->o.wants_packets || s->o.out) {
-		s->o.engine.event = replay_event;
-		s->o.engine.event_user = &r;
-	}
-	memcpy(s->o.defrag.seed, s->o.engine.seed, sizeof(s->o.defrag.seed));
-	r.en = ct_engine_new(&s->o.engine, &err);
-	r.defrag = ct_defrag_new(&s->o.defrag, &err);
-	if (r.en && r.defrag) {
-		code = replay_files(&r, common, m);
 	} else {
-		cmd_error("%s", err.text);
-		code = EXIT_FAILED;
+		s->o.cfg.numbering = numbering;
+		code = run_with(&r, common, m);
 	}
-	ct_engine_free(r.en);
-	ct_defrag_free(r.defrag);
+	sim_case_fini(c);
 	return code;
 }
 
 const struct command command_replay = {
 	.name = "replay",
-	.summary = "Show what the kernel's tracker makes of captured packets",
+	.summary = "Show what the kernel would make of captured packets",
 	.arguments = "FILE... | --case DIR",
 	.options = replay_specs,
 	.option = replay_option,

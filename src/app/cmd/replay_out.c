@@ -1,99 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What a replay shows: a line for each packet, the table at the end, the counters, a summary.
+ * What a replay shows at its end: the table, the counters, rules, a summary.
  */
-#include "app/cmd/replay.h"
-
+#include <arpa/inet.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE = 1024 };
-
-static void put_event(struct replay *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void put_event(struct replay *r, const char *fmt, ...)
-{
-	size_t left = sizeof(r->events) - r->events_len;
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(r->events + r->events_len, left, fmt, ap);
-	va_end(ap);
-	if (n > 0 && (size_t)n < left)
-		r->events_len += (size_t)n;
-	else
-		r->events[r->events_len] = 0;
-}
-
-void replay_event(void *user, const struct ct_event_info *info, const struct ct_entry *e)
-{
-	struct replay *r = user;
-	bool tells_state = info->events & (CT_EVENT_NEW | CT_EVENT_DESTROY | CT_EVENT_PROTOINFO);
-	const char *state = NULL;
-	char kind = 'U';
-
-	if (!r->trace)
-		return;
-	if (info->events & CT_EVENT_NEW)
-		kind = 'N';
-	else if (info->events & CT_EVENT_DESTROY)
-		kind = 'D';
-	if (tells_state && (e->known & CT_KNOWN_STATE))
-		state = ct_state_name(e->tuple[0].proto, e->state);
-	put_event(r, "%s%c:%s%s%s%s", r->events_len ? " " : "", kind, state ? state : "-",
-		  e->status & CT_STATUS_ASSURED ? "+A" : "",
-		  e->status & CT_STATUS_SEEN_REPLY ? "+R" : "",
-		  e->status & CT_STATUS_EXPECTED ? "+E" : "");
-}
-
-void replay_trace_head(FILE *to)
-{
-	(void)fputs("n\tt\tct\tfate\tevents\twhy\n", to);
-}
-
-/* What the trace says of a packet's state; a TUN device takes none but IPv4 and IPv6. */
-static const char *state_of(const struct ct_packet *p, bool is_refused)
-{
-	if (!is_refused)
-		return ct_info_name(p->info);
-	return p->data[0] >> 4 == 4 || p->data[0] >> 4 == 6 ? "-" : "senderr";
-}
-
-/* Forwarded, delivered here, sent out by this host, or gone. */
-static char fate_of(const struct ct_packet *p, enum ct_route route, bool is_refused)
-{
-	if (is_refused || p->verdict == CT_DROP)
-		return 'D';
-	switch (route) {
-	case CT_ROUTE_FORWARD:
-		return p->hook == CT_HOOK_OUTPUT ? 'O' : 'F';
-	case CT_ROUTE_LOCAL:
-		return 'L';
-	case CT_ROUTE_NOWHERE:
-		break;
-	}
-	return 'D';
-}
-
-void replay_trace(struct replay *r, const struct ct_packet *p, uint64_t number, ct_time at,
-		  enum ct_route route, bool is_refused)
-{
-	ct_time since = at - r->first;
-	const char *direction = "";
-	const char *name = state_of(p, is_refused);
-
-	if (!is_refused && p->info <= CT_INFO_RELATED_REPLY)
-		direction = ct_info_dir(p->info) == CT_DIR_REPLY ? "/r" : "/o";
-	(void)fprintf(r->trace, "%llu\t%lld.%06lld\t%s%s\t%c\t%s\t%s\n", (unsigned long long)number,
-		      (long long)(since / CT_NS_PER_S),
-		      (long long)(since % CT_NS_PER_S / CT_NS_PER_US), name, direction,
-		      fate_of(p, route, is_refused), r->events_len ? r->events : "",
-		      p->why ? p->why : "");
-	r->events_len = 0;
-	r->events[0] = 0;
-}
+#include "app/cmd/replay.h"
 
 static int by_text(const void *a, const void *b)
 {
@@ -117,21 +31,25 @@ static int add_line(char ***lines, size_t *n, const char *text)
 	return 0;
 }
 
-int replay_table(const struct replay *r, FILE *to)
+int replay_table(const struct replay *r, enum list_form form, FILE *to)
 {
+	static const struct ct_match_times times;
 	struct ct_cursor at = { 0, 0 };
+	struct ct_text text;
 	struct ct_entry e;
 	char **lines = NULL;
 	size_t n = 0;
 	int result = 0;
 
-	while (result == 0 && ct_engine_next(r->en, &at, &e) > 0) {
-		char line[LINE];
-		struct ct_text text;
+	ct_text_init(&text, r->line_room, LIST_MAX_ITEM);
+	list_put_head(form, false, &text);
+	(void)fputs(text.buf, to);
+	while (result == 0 && ct_engine_next(sim_engine(r->sim), &at, &e) > 0) {
+		const struct list_item item = { .e = &e, .times = &times };
 
-		ct_text_init(&text, line, sizeof(line));
-		(void)ct_entry_format(&e, CT_FORM_PROC, 0, &text);
-		result = add_line(&lines, &n, line);
+		ct_text_init(&text, r->line_room, LIST_MAX_ITEM);
+		list_put_item(form, &item, &text);
+		result = add_line(&lines, &n, text.buf);
 	}
 	if (result == 0) {
 		if (n > 0)
@@ -147,18 +65,27 @@ int replay_table(const struct replay *r, FILE *to)
 
 void replay_stats(const struct replay *r, FILE *to)
 {
-	struct ct_engine_stats s;
+	const struct ct_engine_stats *s = &sim_outcome(r->sim)->stats;
 
-	ct_engine_stats(r->en, &s);
-	(void)fprintf(to, "{\"entries\": %llu", (unsigned long long)s.count);
+	(void)fprintf(to, "{\"entries\": %llu", (unsigned long long)s->count);
 #define ENGINE_STAT(field, column)                                                                 \
-	(void)fprintf(to, ", \"%s\": %llu", column, (unsigned long long)s.field);
+	(void)fprintf(to, ", \"%s\": %llu", column, (unsigned long long)s->field);
 #include <conntune/engine_stat.def>
 #undef ENGINE_STAT
 	(void)fputs("}\n", to);
 }
 
-static void write_packets(const struct replay *r, struct writer *w)
+static int to_file(void *user, const char *text, size_t len)
+{
+	return fwrite(text, 1, len, user) == len ? 0 : -EIO;
+}
+
+int replay_rules(const struct ct_ruleset *rs, FILE *to)
+{
+	return ct_ruleset_print(rs, CT_RULESET_COUNTERS, to_file, to);
+}
+
+static void write_packets(const struct sim_outcome *o, struct writer *w)
 {
 	static const struct {
 		const char *key, *label;
@@ -174,53 +101,142 @@ static void write_packets(const struct replay *r, struct writer *w)
 	};
 
 	writer_section(w, "packets", "Packets");
-	writer_u64(w, "total", "IP packets", r->n_packets);
+	writer_u64(w, "total", "IP packets", o->n_packets);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		writer_u64(w, rows[i].key, rows[i].label, r->by_info[rows[i].info]);
-	writer_u64(w, "dropped", "dropped by the tracker", r->n_dropped);
-	writer_u64(w, "unrouted", "without a way on (multicast, foreign)", r->n_unrouted);
-	writer_u64(w, "fragments", "fragments kept until their datagram was whole", r->n_fragments);
-	writer_u64(w, "refused", "refused by IP before tracking", r->n_refused);
+		writer_u64(w, rows[i].key, rows[i].label, o->by_info[rows[i].info]);
+	writer_u64(w, "dropped", "dropped by the tracker", o->n_dropped);
+	writer_u64(w, "dropped_by_rules", "dropped by rules", o->n_by_rules);
+	writer_u64(w, "unrouted", "without a way on (multicast, foreign)", o->n_unrouted);
+	writer_u64(w, "fragments", "fragments kept until their datagram was whole", o->n_fragments);
+	writer_u64(w, "refused", "refused by IP before tracking", o->n_refused);
+	if (o->n_doubtful)
+		writer_u64(w, "doubtful", "whose fate is only likely (see depends on)",
+			   o->n_doubtful);
 	writer_end(w);
 }
 
-static void write_skipped(const struct replay *r, struct writer *w)
+static void write_skipped(const struct sim_outcome *o, struct writer *w)
 {
 	static const struct writer_column columns[] = { { "reason", "Frames without IP", false },
 							{ "frames", "Frames", true } };
 
-	if (!r->skipped[0].why)
+	if (!o->skipped[0].why)
 		return;
 	writer_list(w, "skipped", NULL, columns, 2);
-	for (size_t i = 0; i < REPLAY_MAX_SKIPPED && r->skipped[i].why; i++) {
+	for (size_t i = 0; i < SIM_MAX_SKIPPED && o->skipped[i].why; i++) {
 		writer_row(w);
-		writer_str(w, "reason", NULL, r->skipped[i].why);
-		writer_u64(w, "frames", NULL, r->skipped[i].n);
+		writer_str(w, "reason", NULL, o->skipped[i].why);
+		writer_u64(w, "frames", NULL, o->skipped[i].n);
 		writer_end(w);
 	}
 	writer_end(w);
 }
 
+static double seconds(ct_time span)
+{
+	return (double)span / (double)CT_NS_PER_S;
+}
+
+static void write_level(const struct replay *r, struct writer *w)
+{
+	const struct sim_outcome *o = sim_outcome(r->sim);
+
+	writer_section(w, "table", "Table");
+	writer_u64(w, "count", "entries at the end", o->stats.count);
+	writer_u64(w, "peak", "highest count", o->peak);
+	writer_f64(w, "peak_at_s", "reached after, in seconds", seconds(o->peak_at - o->first), 3);
+	writer_u64(w, "max", "limit", r->o->cfg.engine.max);
+	writer_u64(w, "drops", "packets dropped for want of room", o->stats.drop);
+	writer_u64(w, "early_drops", "entries dropped early for others", o->stats.early_drop);
+	writer_u64(w, "created", "entries begun", o->stats.created);
+	writer_u64(w, "collected", "ended by timeout", o->stats.collected);
+	writer_u64(w, "memory_bytes", "memory in bytes", o->stats.memory_bytes);
+	writer_end(w);
+}
+
+enum { SHOWN_STATES = 5, SHOWN_MOMENTS = 10, STATE_NAME = 32 };
+
+static void name_state(const struct series_state *s, char *out)
+{
+	const char *state = s->has_state ? ct_state_name(s->proto, s->state) : NULL;
+
+	(void)snprintf(out, STATE_NAME, "%.12s%s%.16s", ct_proto_name(s->proto),
+		       state || s->is_unreplied ? " " : "",
+		       state		 ? state
+		       : s->is_unreplied ? "unreplied"
+					 : "");
+}
+
+/* The states with the highest numbers at any moment, highest first. */
+static unsigned choose_states(const struct series *s, unsigned *out)
+{
+	uint32_t most[SERIES_STATES] = { 0 };
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->n; i++)
+		for (unsigned j = 0; j < s->n_states; j++)
+			if (s->by_state[i][j] > most[j])
+				most[j] = s->by_state[i][j];
+	while (n < SHOWN_STATES && n < s->n_states) {
+		unsigned best = 0;
+
+		for (unsigned j = 1; j < s->n_states; j++)
+			if (most[j] > most[best])
+				best = j;
+		out[n++] = best;
+		most[best] = 0;
+	}
+	return n;
+}
+
+static void write_moment(const struct series *s, unsigned i, ct_time first,
+			 char names[][STATE_NAME], struct writer *w)
+{
+	writer_row(w);
+	writer_f64(w, "at_s", NULL, seconds(s->at[i] - first), 3);
+	writer_u64(w, "count", NULL, s->count[i]);
+	for (unsigned j = 0; j < s->n_states; j++)
+		writer_u64(w, names[j], NULL, s->by_state[i][j]);
+	writer_end(w);
+}
+
+static void write_series(const struct replay *r, struct writer *w, bool is_json)
+{
+	const struct sim_outcome *o = sim_outcome(r->sim);
+	const struct series *s = &o->series;
+	struct writer_column columns[2 + SHOWN_STATES] = { { "at_s", "Seconds", true },
+							   { "count", "Entries", true } };
+	char names[SERIES_STATES][STATE_NAME];
+	unsigned chosen[SHOWN_STATES], n = choose_states(s, chosen), step = 1;
+
+	if (s->n == 0)
+		return;
+	for (unsigned j = 0; j < s->n_states; j++)
+		name_state(&s->states[j], names[j]);
+	for (unsigned j = 0; j < n; j++)
+		columns[2 + j] = (struct writer_column){ names[chosen[j]], names[chosen[j]], true };
+	writer_list(w, "over_time", "Entries over time", columns, 2 + n);
+	if (!is_json)
+		step = (s->n + SHOWN_MOMENTS - 1) / SHOWN_MOMENTS;
+	for (unsigned i = 0; i + 1 < s->n; i += step)
+		write_moment(s, i, o->first, names, w);
+	write_moment(s, s->n - 1, o->first, names, w);
+	writer_end(w);
+}
+
 int replay_summary(const struct replay *r, struct writer *w)
 {
-	struct ct_engine_stats s;
+	const struct sim_outcome *o = sim_outcome(r->sim);
+	const struct ct_engine_stats *s = &o->stats;
 
-	ct_engine_stats(r->en, &s);
 	writer_begin(w, "replay", 1);
-	writer_f64(w, "seconds", "time span in seconds",
-		   (double)(r->last - r->first) / (double)CT_NS_PER_S, 3);
-	write_packets(r, w);
-	write_skipped(r, w);
-	writer_section(w, "table", "Table");
-	writer_u64(w, "count", "entries at the end", s.count);
-	writer_u64(w, "peak", "highest count", s.peak);
-	writer_u64(w, "max", "limit", r->o->engine.max);
-	writer_u64(w, "created", "entries begun", s.created);
-	writer_u64(w, "collected", "ended by timeout", s.collected);
-	writer_u64(w, "memory_bytes", "memory in bytes", s.memory_bytes);
-	writer_end(w);
+	writer_f64(w, "seconds", "time span in seconds", seconds(o->last - o->first), 3);
+	write_packets(o, w);
+	write_skipped(o, w);
+	write_level(r, w);
+	write_series(r, w, r->is_json);
 	writer_section(w, "counters", "Counters of the kernel");
-#define ENGINE_STAT(field, column) writer_u64(w, #field, #field, s.field);
+#define ENGINE_STAT(field, column) writer_u64(w, #field, #field, s->field);
 #include <conntune/engine_stat.def>
 #undef ENGINE_STAT
 	writer_end(w);

@@ -488,3 +488,13 @@ void ct_ruleset_size(const struct ct_ruleset *rs, struct ct_ruleset_size *out)
 {
 	*out = rs->size;
 }
+
+void ct_ruleset_zero(struct ct_ruleset *rs)
+{
+	for (struct ct_rule_table *t = rs->tables; t; t = t->next)
+		for (struct ct_rule_chain *c = t->chains; c; c = c->next) {
+			c->packets = c->bytes = 0;
+			for (struct ct_rule *r = c->first; r; r = r->next)
+				r->packets = r->bytes = 0;
+		}
+}

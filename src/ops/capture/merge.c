@@ -20,6 +20,8 @@ struct input {
 struct merge {
 	unsigned n;
 	uint64_t n_frames;
+	const struct capture *last; /* of the frame given last */
+	uint32_t interface;
 	struct input inputs[];
 };
 
@@ -95,9 +97,16 @@ int merge_next(struct merge *m, struct frame *out)
 		return 0;
 	*out = first->frames[first->at++];
 	m->n_frames++;
+	m->last = first->capture;
+	m->interface = out->interface;
 	if (m->n > 1)
 		out->number = m->n_frames;
 	return 1;
+}
+
+const char *merge_interface(const struct merge *m)
+{
+	return m->last ? capture_interface(m->last, m->interface) : NULL;
 }
 
 bool merge_is_cut(const struct merge *m)

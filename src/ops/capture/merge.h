@@ -21,6 +21,10 @@ int merge_fill(struct merge *m, struct ct_err *err);
  * files, frames are numbered through. */
 int merge_next(struct merge *m, struct frame *out);
 
+/* The name of the interface that the last frame came by, or null when its file gives none. Lives as
+ * long as @m. */
+const char *merge_interface(const struct merge *m);
+
 /* True when one of the files ended inside a frame. */
 bool merge_is_cut(const struct merge *m);
 

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * A line for each packet: number, time, where it came in, its tracking state, its fate, what
+ * happened to entries, the packet, what left, and why not.
+ */
+#include <stdarg.h>
+#include <string.h>
+
+#include "app/cmd/replay.h"
+
+static void put_event(struct replay *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void put_event(struct replay *r, const char *fmt, ...)
+{
+	size_t left = sizeof(r->events) - r->events_len;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(r->events + r->events_len, left, fmt, ap);
+	va_end(ap);
+	if (n > 0 && (size_t)n < left)
+		r->events_len += (size_t)n;
+	else
+		r->events[r->events_len] = 0;
+}
+
+void replay_note_event(struct replay *r, const struct ct_event_info *info, const struct ct_entry *e)
+{
+	bool tells_state = info->events & (CT_EVENT_NEW | CT_EVENT_DESTROY | CT_EVENT_PROTOINFO);
+	const char *state = NULL;
+	char kind = 'U';
+
+	if (info->events & CT_EVENT_NEW)
+		kind = 'N';
+	else if (info->events & CT_EVENT_DESTROY)
+		kind = 'D';
+	if (tells_state && (e->known & CT_KNOWN_STATE))
+		state = ct_state_name(e->tuple[0].proto, e->state);
+	put_event(r, "%s%c:%s%s%s%s", r->events_len ? " " : "", kind, state ? state : "-",
+		  e->status & CT_STATUS_ASSURED ? "+A" : "",
+		  e->status & CT_STATUS_SEEN_REPLY ? "+R" : "",
+		  e->status & CT_STATUS_EXPECTED ? "+E" : "");
+}
+
+void replay_packets_head(FILE *to)
+{
+	(void)fputs("n\tt\tfrom\tct\tfate\tevents\tpacket\tout\twhy\n", to);
+}
+
+/* Tracking state and direction; "-" when the packet did not come past the tracker. A machine's
+ * device takes nothing but IPv4 and IPv6. */
+static void put_state(const struct sim_packet *p, struct ct_text *to)
+{
+	uint8_t version = p->data[0] >> 4;
+
+	if (p->is_refused && version != 4 && version != 6) {
+		ct_text_str(to, "senderr");
+		return;
+	}
+	if (p->is_refused || !p->passage->is_tracked) {
+		ct_text_char(to, '-');
+		return;
+	}
+	ct_text_str(to, ct_info_name(p->packet->info));
+	if (p->packet->info <= CT_INFO_RELATED_REPLY)
+		ct_text_str(to, ct_info_dir(p->packet->info) == CT_DIR_REPLY ? "/r" : "/o");
+}
+
+static const char *from_of(const struct sim_packet *p)
+{
+	return p->is_sent ? "local" : p->in ? p->in : "-";
+}
+
+static bool has_left(const struct sim_packet *p)
+{
+	return p->fate == SIM_FORWARDED || p->fate == SIM_SENT;
+}
+
+/* What left, and by which interface. */
+static void put_out(const struct sim_packet *p, struct ct_text *to)
+{
+	const char *dev = p->passage->way_on.out;
+
+	if (!has_left(p))
+		return;
+	ct_text_printf(to, "%s=", dev ? dev : "");
+	replay_brief(p->passage->data, p->passage->size, to);
+	if (p->passage->size != p->size)
+		ct_text_printf(to, ",len%+d", (int)p->passage->size - (int)p->size);
+}
+
+/* Why a packet was refused, dropped or is not sure. */
+static void put_why(const struct sim_packet *p, struct ct_text *to)
+{
+	const struct ct_passage *was = p->passage;
+
+	if (p->packet->why)
+		ct_text_str(to, p->packet->why);
+	else if (!p->is_refused && was->table && !was->is_through)
+		ct_text_printf(to, "%s, line %u", was->table, was->line);
+	if (!p->is_refused && was->depends_on)
+		ct_text_printf(to, "%sdepends on %s%s%s", to->len ? "; " : "", was->depends_on,
+			       was->depends_table ? " in " : "",
+			       was->depends_table ? was->depends_table : "");
+}
+
+static const char fates[] = "FLOD";
+
+static void print_row(const struct replay *r, const struct sim_packet *p, ct_time since)
+{
+	char state[32], brief[256], out[320], why[256];
+	struct ct_text text[4];
+
+	ct_text_init(&text[0], state, sizeof(state));
+	ct_text_init(&text[1], brief, sizeof(brief));
+	ct_text_init(&text[2], out, sizeof(out));
+	ct_text_init(&text[3], why, sizeof(why));
+	put_state(p, &text[0]);
+	replay_brief(p->data, p->size, &text[1]);
+	put_out(p, &text[2]);
+	put_why(p, &text[3]);
+	(void)fprintf(r->packets, "%llu\t%lld.%06lld\t%s\t%s\t%c\t%s\t%s\t%s\t%s\n",
+		      (unsigned long long)p->number, (long long)(since / CT_NS_PER_S),
+		      (long long)(since % CT_NS_PER_S / CT_NS_PER_US), from_of(p), state,
+		      fates[p->fate], r->events, brief, out, why);
+}
+
+/* None of the words needs escapes but the interface's name. */
+static void print_object(const struct replay *r, const struct sim_packet *p, ct_time since)
+{
+	char buf[2048];
+	struct ct_text to;
+
+	ct_text_init(&to, buf, sizeof(buf));
+	ct_text_printf(
+		&to, "{\"n\":%llu,\"t\":%lld.%06lld,\"from\":", (unsigned long long)p->number,
+		(long long)(since / CT_NS_PER_S), (long long)(since % CT_NS_PER_S / CT_NS_PER_US));
+	list_put_json_string(from_of(p), strlen(from_of(p)), &to);
+	ct_text_str(&to, ",\"ct\":\"");
+	put_state(p, &to);
+	ct_text_printf(&to, "\",\"fate\":\"%c\",\"events\":\"%s\",\"packet\":\"", fates[p->fate],
+		       r->events);
+	replay_brief(p->data, p->size, &to);
+	ct_text_str(&to, "\"");
+	if (has_left(p)) {
+		const char *dev = p->passage->way_on.out;
+
+		ct_text_str(&to, ",\"out\":{\"dev\":");
+		if (dev)
+			list_put_json_string(dev, strlen(dev), &to);
+		else
+			ct_text_str(&to, "null");
+		ct_text_printf(&to, ",\"size\":%u,\"packet\":\"", p->passage->size);
+		replay_brief(p->passage->data, p->passage->size, &to);
+		ct_text_str(&to, "\"}");
+	}
+	ct_text_str(&to, ",\"why\":\"");
+	put_why(p, &to);
+	(void)fprintf(r->packets, "%s\"}\n", buf);
+}
+
+void replay_packet(void *user, const struct sim_packet *p)
+{
+	struct replay *r = user;
+	ct_time at = sim_outcome(r->sim)->last;
+
+	if (!r->has_first) {
+		r->first = at;
+		r->has_first = true;
+	}
+	if (r->is_json)
+		print_object(r, p, at - r->first);
+	else
+		print_row(r, p, at - r->first);
+	r->events_len = 0;
+	r->events[0] = 0;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Rule sets out of files: see rules.h.
+ */
+#include "ops/sim/rules.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/clean.h"
+
+static int read_all(int fd, struct ct_buf *out)
+{
+	for (;;) {
+		ssize_t n;
+
+		if (out->len > SIM_MAX_RULES_SIZE)
+			return -EFBIG;
+		if (ct_buf_reserve(out, 65536) < 0)
+			return -ENOMEM;
+		n = read(fd, out->p + out->len, 65536);
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return 0;
+		out->len += (size_t)n;
+	}
+}
+
+int sim_rules_file(const char *path, unsigned syntax, struct ct_ruleset **out, struct ct_err *err)
+{
+	bool is_stdin = strcmp(path, "-") == 0;
+	auto_fd int opened = is_stdin ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+	auto_fini(ct_buf) struct ct_buf text = { 0 };
+	const char *name = is_stdin ? "standard input" : path;
+	int r;
+
+	if (!is_stdin && opened < 0)
+		return ct_err_set(err, -errno, "%s: %s", name, strerror(errno));
+	r = read_all(is_stdin ? STDIN_FILENO : opened, &text);
+	if (r < 0)
+		return ct_err_set(err, r, "%s: %s", name, strerror(-r));
+	*out = ct_ruleset_parse(text.p ? text.p : "", text.len, syntax, err);
+	return *out ? 0 : ct_err_wrap(err, -EINVAL, "%s", name);
+}
