@@ -2,6 +2,7 @@
 """The table read in place says what netlink says of it, entry for entry; while it changes, every
 entry that is there all the time is seen once; what cannot be read in place is told."""
 import collections
+import itertools
 import json
 import re
 import subprocess
@@ -14,6 +15,8 @@ k.need("conntrack")
 # Seconds pass between two readings.
 SOURCE = re.compile(r"10\.1\.\d+\.\d+(?=,10\.2\.0\.1,1000)")
 MOVING = ("timeout_s", "age_s", "idle_s")
+KEYS = ("src", "dst", "sport", "dport", "service", "proto", "state", "zone", "mark", "status",
+        "family", "idle", "netns")
 
 
 def run(ns, *argv):
@@ -107,18 +110,107 @@ def test_resized():
         assert reader.returncode == 1, reader.returncode
 
 
+def counted(ns, by, *how):
+    done = run(ns, "top", "--json", "--limit", "0", "--by", by, "--via", *how)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    told = json.loads(done.stdout)
+    source = how[0].split("-")[0]
+    assert all(t["source"] == source and t["whole"] for t in told["tables"]), told["tables"]
+    return told["entries"], told["groups"], told["top"]
+
+
+def must_count_equally(ns, by, *ways):
+    """An entry may grow older by a class between two looks: then once more."""
+    for attempt in range(3):
+        theirs = counted(ns, by, "netlink")
+        ours = [counted(ns, by, *way) for way in ways]
+        if all(o == theirs for o in ours):
+            return
+        assert "idle" in by and attempt < 2, (by, ours, theirs)
+
+
 def test_top():
-    """top counts the same either way, alone and with all processors, in one namespace and in all"""
+    """top counts the same in the kernel as by netlink, by every key and any two or three of them"""
     with table() as ns:
-        for by in ("service", "src", "dport,state", "status,zone", "mark,family", "netns"):
-            told = {}
-            for how in (("netlink",), ("bpf",), ("bpf", "--parallel")):
-                done = run(ns, "top", "--json", "--limit", "0", "--by", by, "--via", *how)
-                assert done.returncode == 0 and not done.stderr, done.stderr
-                told[how] = json.loads(done.stdout)
-                assert told[how]["tables"][0]["source"] == how[0], told[how]["tables"]
-            a, b, c = told.values()
-            assert a["top"] == b["top"] == c["top"] and a["entries"] == b["entries"], (by, told)
+        for by in KEYS:
+            must_count_equally(ns, by, ("bpf",), ("bpf", "--parallel"), ("bpf-probe",))
+        for by in itertools.combinations(KEYS, 2):
+            must_count_equally(ns, ",".join(by), ("bpf",))
+        for by in list(itertools.combinations(KEYS, 3))[::5]:
+            must_count_equally(ns, ",".join(by), ("bpf",))
+        must_count_equally(ns, "src,dst,sport,service", ("bpf",), ("bpf-probe",))
+        # Conditions are for entries, so entries are read.
+        a, b = (run(ns, "top", "--json", "--by", "dport", "--proto", "udp", "--via", via)
+                for via in ("netlink", "bpf"))
+        assert json.loads(a.stdout)["top"] == json.loads(b.stdout)["top"] != [], (a, b)
+
+
+def test_services():
+    """The service is found in the kernel as it is outside of it, whoever began"""
+    ports = (0, 1, 53, 443, 32767, 32768, 40000, 65535)
+    with k.Netns("services") as ns:
+        n = ns.call(k.insert, [{"src": f"10.1.{a}.{b}", "dst": "10.2.0.1", "sport": ports[a],
+                                "dport": ports[b]} for a in range(8) for b in range(8)])
+        assert n == 64, n
+        for by in ("service", "service,dport", "service,sport", "service,sport,dport",
+                   "service,src", "service,proto,idle"):
+            must_count_equally(ns, by, ("bpf",), ("bpf-probe",))
+
+
+def test_many_groups():
+    """More groups than the kernel's part holds are emptied in time, and counted exactly while the
+    tally holds them"""
+    with k.Netns("groups") as ns:
+        n = ns.call(k.insert, [{"src": f"10.{1 + (i >> 16)}.{i >> 8 & 255}.{i & 255}",
+                                "dst": "10.200.0.1", "sport": 1000, "dport": 80}
+                               for i in range(60000)])
+        assert n == 60000, n
+        for by in ("src", "src,dst,dport"):
+            must_count_equally(ns, by, ("bpf",), ("bpf", "--parallel"))
+
+
+def test_again():
+    """Looks repeated with the same programs see what has changed, in text and JSON"""
+    with k.Netns("again") as ns:
+        def fill(first, n):
+            assert ns.call(k.insert, [{"src": f"10.1.{i >> 8}.{i & 255}", "dst": "10.2.0.1",
+                                       "sport": 1000, "dport": 80, "timeout": 600}
+                                      for i in range(first, first + n)]) == n
+        fill(0, 1000)
+        looks = subprocess.Popen([k.CONNTUNE, "top", "--netns", ns.name, "--via", "bpf", "--json",
+                                  "--by", "dport", "--every", "0.2", "--times", "15"],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(1)
+        fill(1000, 500)
+        out, err = looks.communicate(timeout=60)
+        assert looks.returncode == 0 and not err, err
+        decoder, told = json.JSONDecoder(), []
+        while out.strip():
+            one, end = decoder.raw_decode(out.lstrip())
+            told.append(one["entries"])
+            out = out.lstrip()[end:]
+        assert len(told) == 15 and told[0] == 1000 and told[-1] == 1500, told
+        done = run(ns, "top", "--every", "x")
+        assert done.returncode == 2 and "--every" in done.stderr, done
+
+
+def test_all_netns():
+    """All namespaces are counted in one walk, each under its own name"""
+    with k.Netns("one") as one, k.Netns("two") as two:
+        for ns, n in ((one, 30), (two, 50)):
+            assert ns.call(k.insert, [{"src": f"10.1.0.{i}", "dst": "10.2.0.1", "sport": 1000,
+                                       "dport": 80, "timeout": 600} for i in range(n)]) == n
+        for by in ("netns", "dport", "netns,dport"):
+            done = k.conntune("top", "--json", "--limit", "0", "--netns", "all", "--by", by,
+                              "--via", "bpf")
+            assert done.returncode == 0, done.stderr
+            told = json.loads(done.stdout)
+            tables = {t["netns"]: t for t in told["tables"]}
+            assert tables[one.name]["entries"] == 30 and tables[two.name]["entries"] == 50, tables
+            assert all(t["source"] == "bpf" for t in tables.values()), tables
+            if by == "netns":
+                groups = {g["netns"]: g["entries"] for g in told["top"]}
+                assert groups[one.name] == 30 and groups[two.name] == 50, groups
 
 
 def test_expired():

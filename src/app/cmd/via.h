@@ -6,6 +6,7 @@
 #define APP_CMD_VIA_H
 
 #include "app/cmd/cmd.h"
+#include "ops/table/look.h"
 #include "ops/table/table.h"
 
 #define VIA_VALUE "netlink|bpf|auto"
@@ -19,5 +20,9 @@ int via_parse(const char *value, enum table_via *out, struct ct_err *err);
 /* Opens the table of @h by @o, and says why it is not read in place where that was asked for. */
 int via_open(const struct common_options *common, struct host *h, const struct table_options *o,
 	     struct table **out, struct ct_err *err);
+
+/* The same for a look that only counts. */
+int via_look(const struct common_options *common, struct host *h, const struct look_options *o,
+	     struct look **out, struct ct_err *err);
 
 #endif

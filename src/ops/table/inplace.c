@@ -9,9 +9,9 @@
  * free slot, runs the program, which fills the slot, and hands it over to the consumer. Slots are
  * few, so memory stays small and a slow consumer holds the walkers back.
  *
- * A range whose chains changed while they were read is read again, in smaller pieces when that
- * happens often; so every entry that was there all the time is shown exactly once. Expired entries
- * that the kernel has not collected are passed over, as ctnetlink does.
+ * A range whose chains changed while they were read is read again (inplace_range.c), so every entry
+ * that was there all the time is shown exactly once. Expired entries that the kernel has not
+ * collected are passed over, as ctnetlink does.
  */
 #include "ops/table/inplace.h"
 
@@ -20,16 +20,8 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#include "ops/host/netns.h"
 #include "ops/table/datagram.h"
-
-#define MAX_WALKERS  8u
-#define FIRST_STEP   256u /* buckets of a run, until the walkers know how full they are */
-#define GOOD_ENTRIES (WALK_MAX_ENTRIES / 2)
-#define SURE_ENTRIES 16u  /* so many do not all end by chance while the table is read */
-#define MAX_TRIES    100u /* of one bucket that changes all the time */
 
 struct slot {
 	struct slot *next;
@@ -46,11 +38,13 @@ struct walker {
 struct inplace_table {
 	struct table base;
 	struct host *host; /* borrowed, for the time */
-	uint32_t want, netns, hashsize, hz;
+	uint32_t want;
+	struct inplace_facts facts;
 	struct ct_buf *log;   /* borrowed; the loading thread's until is_ready */
 	pthread_mutex_t lock; /* over everything below */
 	pthread_cond_t changed;
 	struct inplace *programs; /* owned; constant once is_ready */
+	bool is_old;		  /* the programs' older form is asked for */
 	bool is_ready, is_stopping, is_resized;
 	int result; /* of loading and of running */
 	struct ct_err err;
@@ -60,8 +54,8 @@ struct inplace_table {
 	unsigned n_working, n_running; /* threads that walk; that are there */
 	uint64_t n_expired, n_unsure;
 	struct slot *free, *filled, **filled_end;
-	struct slot slots[2 * MAX_WALKERS];
-	struct walker walkers[MAX_WALKERS];
+	struct slot slots[2 * INPLACE_MAX_WALKERS];
+	struct walker walkers[INPLACE_MAX_WALKERS];
 	/* The consumer's. */
 	struct slot *at;
 	uint32_t offset;
@@ -76,13 +70,13 @@ static struct slot *take_work(struct inplace_table *t, uint32_t *from, uint32_t 
 	(void)pthread_mutex_lock(&t->lock);
 	for (;;) {
 		is_over = t->is_stopping || t->is_resized || t->result < 0 ||
-			  t->next_bucket >= t->hashsize;
+			  t->next_bucket >= t->facts.hashsize;
 		if (is_over || t->free)
 			break;
 		(void)pthread_cond_wait(&t->changed, &t->lock);
 	}
 	if (!is_over) {
-		uint32_t left = t->hashsize - t->next_bucket;
+		uint32_t left = t->facts.hashsize - t->next_bucket;
 
 		s = t->free;
 		t->free = s->next;
@@ -131,12 +125,9 @@ static void put_filled(struct inplace_table *t, struct slot *s, const struct wal
 	t->n_expired += a->n_expired;
 	if (a->from == 0) {
 		t->first_upto = a->upto;
-		t->first_n = a->n_all;
+		t->first_n = a->n_nodes;
 	}
-	if (a->n_all < GOOD_ENTRIES / 2 && t->step < WALK_MAX_BUCKETS)
-		t->step *= 2;
-	else if (a->n_all > GOOD_ENTRIES + GOOD_ENTRIES / 2 && t->step > 1)
-		t->step /= 2;
+	t->step = inplace_step(t->step, a->n_nodes);
 	*t->filled_end = s;
 	t->filled_end = &s->next;
 	(void)pthread_cond_broadcast(&t->changed);
@@ -152,75 +143,59 @@ static void fail(struct inplace_table *t, int result)
 	(void)pthread_mutex_unlock(&t->lock);
 }
 
-static void note(struct inplace_table *t, bool is_resized)
+static void note(struct inplace_table *t, bool is_resized, uint64_t n_unsure)
 {
 	(void)pthread_mutex_lock(&t->lock);
 	t->is_resized = t->is_resized || is_resized;
-	t->n_unsure += !is_resized;
+	t->n_unsure += n_unsure;
 	(void)pthread_mutex_unlock(&t->lock);
+}
+
+/* What a walker is about. */
+struct walk {
+	struct inplace_table *all;
+	struct slot *slot; /* null when there are no more */
+};
+
+static bool take_entries(void *user, struct inplace_range *r, const struct walk_args *a)
+{
+	struct walk *w = user;
+
+	put_filled(w->all, w->slot, a);
+	w->slot = r->from < r->upto ? take_slot(w->all) : NULL;
+	if (w->slot)
+		r->slot = w->slot->number;
+	return w->slot;
 }
 
 /* Reads [from, upto) into @s and, where it takes more than one, further slots. */
 static void walk_range(struct inplace_table *t, struct slot *s, uint32_t from, uint32_t upto)
 {
-	uint32_t size = upto - from;
-	unsigned tries = 0;
+	struct walk w = { t, s };
+	struct inplace_range range = { .from = from,
+				       .upto = upto,
+				       .netns = t->facts.netns,
+				       .want = inplace_want(t->want),
+				       .slot = s->number,
+				       .take = take_entries,
+				       .user = &w };
+	int r = inplace_read(t->programs, &range);
 
-	while (s && from < upto) {
-		struct walk_args a = {
-			.slot = s->number,
-			.from = from,
-			.upto = from + (size < upto - from ? size : upto - from),
-			.netns = t->netns,
-			.want = inplace_want(t->want),
-		};
-		int r = inplace_walk(t->programs, &a);
-
-		if (r < 0 || a.result == WALK_NONE) {
-			fail(t, r < 0 ? r : -EINVAL);
-			break;
-		}
-		if (a.result == WALK_RESIZED) {
-			note(t, true);
-			break;
-		}
-		if (a.n_bad == 0 && a.result == WALK_DONE) {
-			from = a.upto;
-			tries = 0;
-			put_filled(t, s, &a);
-			s = from < upto ? take_slot(t) : NULL;
-			continue;
-		}
-		/* Once more as it is, as it is rare; then less at a time. */
-		tries++;
-		if (a.result == WALK_FULL || tries > 1)
-			size = size > 1 ? size / 2 : 1;
-		if (size == 1 && (tries >= MAX_TRIES || a.result == WALK_FULL)) {
-			note(t, false);
-			from++;
-			tries = 0;
-		}
-	}
-	if (s)
-		put_free(t, s);
+	if (r < 0)
+		fail(t, r);
+	note(t, range.is_resized, range.n_unsure);
+	if (w.slot)
+		put_free(t, w.slot);
 }
 
-/* A resizing that is under way has not put the new array in its place yet, but has emptied the
- * first buckets of the old one: nf_conntrack_hash_resize() moves them in order. */
 static void look_back(struct inplace_table *t)
 {
-	struct walk_args a = { .upto = t->first_upto };
-	struct slot *s;
+	struct slot *s = t->is_resized || t->result < 0 ? NULL : take_slot(t);
 
-	if (t->first_n < SURE_ENTRIES || t->is_resized || t->result < 0)
-		return;
-	s = take_slot(t);
 	if (!s)
 		return;
-	a.slot = s->number;
-	if (inplace_walk(t->programs, &a) == 0 && a.n_bad == 0 &&
-	    (a.result == WALK_RESIZED || (a.result == WALK_DONE && a.n_all == 0)))
-		note(t, true);
+	if (inplace_is_emptied(t->programs, s->number, t->first_upto, t->first_n))
+		note(t, true, 0);
 	put_free(t, s);
 }
 
@@ -254,7 +229,11 @@ static void *run_first(void *user)
 	struct inplace_table *t = w->all;
 	struct inplace *programs = NULL;
 	struct ct_err err = { "" };
-	int r = inplace_load(t->hashsize, 2 * t->n_walkers, t->log, &programs, &err);
+	const struct inplace_ask ask = { .hashsize = t->facts.hashsize,
+					 .n_slots = 2 * t->n_walkers,
+					 .is_old = t->is_old,
+					 .log = t->log };
+	int r = inplace_load(&ask, &programs, &err);
 
 	(void)pthread_mutex_lock(&t->lock);
 	t->programs = programs;
@@ -304,7 +283,8 @@ static int inplace_next(struct table *base, struct ct_entry *out, struct ct_err 
 		if (!next_slot(t))
 			return t->result < 0 ? ct_err_set(err, t->result, "%s", t->err.text) : 0;
 	want = t->want & CT_KNOWN_DELTA ? t->want | CT_KNOWN_START : t->want;
-	inplace_entry(&inplace_entries(t->programs, t->at->number)[t->offset++], want, t->hz, out);
+	inplace_entry(&inplace_entries(t->programs, t->at->number)[t->offset++], want, t->facts.hz,
+		      out);
 	if (t->want & CT_KNOWN_DELTA)
 		datagram_set_delta(t->host, out);
 	return 1;
@@ -316,20 +296,15 @@ static void inplace_info(const struct table *base, struct table_info *out)
 
 	(void)pthread_mutex_lock(&t->lock);
 	out->n_expired = t->n_expired;
-	out->is_whole = false;
-	if (t->is_resized)
-		(void)snprintf(out->why_not, sizeof(out->why_not),
-			       "the table was resized while it was read, entries are missing");
-	else if (t->result < 0)
+	inplace_judge(t->is_resized, t->n_unsure, out);
+	if (!t->is_resized && t->result < 0) {
+		out->is_whole = false;
 		(void)snprintf(out->why_not, sizeof(out->why_not), "%.*s", 250, t->err.text);
-	else if (t->n_unsure)
-		(void)snprintf(out->why_not, sizeof(out->why_not),
-			       "%" PRIu64 " chains changed whenever they were read", t->n_unsure);
-	else if (t->n_running > 0 || t->filled)
+	} else if (out->is_whole && (t->n_running > 0 || t->filled)) {
+		out->is_whole = false;
 		(void)snprintf(out->why_not, sizeof(out->why_not),
 			       "the reading was cut before its end");
-	else
-		out->is_whole = true;
+	}
 	(void)pthread_mutex_unlock(&t->lock);
 }
 
@@ -351,46 +326,6 @@ static void inplace_close(struct table *base)
 }
 
 static const struct table_provider inplace_provider = { inplace_next, inplace_info, inplace_close };
-
-/* Ticks a second: how far the clock that only ticks can be off. */
-static uint32_t ticks_per_s(void)
-{
-	struct timespec tick;
-
-	if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) < 0 || tick.tv_nsec <= 0)
-		return 0;
-	return (uint32_t)((1000000000 + tick.tv_nsec / 2) / tick.tv_nsec);
-}
-
-static int learn(struct inplace_table *t, struct host *h, struct ct_err *err)
-{
-	static const char path[] = "/sys/module/nf_conntrack/parameters/hashsize";
-	int64_t hashsize;
-	uint64_t netns;
-
-	if (host_read_i64(h, path, &hashsize) < 0 || hashsize <= 0 || hashsize > UINT32_MAX)
-		return ct_err_set(err, -ENOENT,
-				  "%s, which only root may read, does not tell the "
-				  "size of the table",
-				  path);
-	if (host_netns_inode(h, &netns) < 0 || netns > UINT32_MAX)
-		return ct_err_set(err, -ENOENT, "the number of the namespace is not known");
-	t->hz = ticks_per_s();
-	if (t->hz == 0)
-		return ct_err_set(err, -ENOENT, "the kernel's ticks a second are not known");
-	t->hashsize = (uint32_t)hashsize;
-	t->netns = (uint32_t)netns;
-	return 0;
-}
-
-static unsigned choose_walkers(struct host *h, bool is_parallel)
-{
-	unsigned n = 1;
-
-	if (is_parallel && host_n_cpus(h, &n) == 0)
-		return n < MAX_WALKERS ? n : MAX_WALKERS;
-	return 1;
-}
 
 /* Starts the first walker and waits until it can read. */
 static int start(struct inplace_table *t, struct ct_err *err)
@@ -429,9 +364,10 @@ int inplace_open(struct host *h, const struct table_options *o, struct table **o
 	t->host = h;
 	t->want = o->want ? o->want : CT_KNOWN_ALL;
 	t->log = o->log;
-	t->step = FIRST_STEP;
+	t->is_old = o->via == TABLE_VIA_BPF_PROBE;
+	t->step = INPLACE_FIRST_STEP;
 	t->filled_end = &t->filled;
-	t->n_walkers = choose_walkers(h, o->is_parallel);
+	t->n_walkers = inplace_n_walkers(h, o->is_parallel);
 	for (unsigned i = 0; i < 2 * t->n_walkers; i++) {
 		t->slots[i].number = i;
 		t->slots[i].next = t->free;
@@ -441,7 +377,7 @@ int inplace_open(struct host *h, const struct table_options *o, struct table **o
 		t->walkers[i].all = t;
 	(void)pthread_mutex_init(&t->lock, NULL);
 	(void)pthread_cond_init(&t->changed, NULL);
-	r = learn(t, h, err);
+	r = inplace_learn(h, &t->facts, err);
 	if (r == 0)
 		r = start(t, err);
 	if (r < 0) {

@@ -106,3 +106,11 @@ int inplace_find(const struct inplace_eye *eye, uint32_t hashsize, struct walk_t
 			  "where the kernel keeps its table could not be found: its symbols are "
 			  "hidden (kernel.kptr_restrict), or are not what they are elsewhere");
 }
+
+int inplace_find_moved(const struct inplace_eye *eye, uint32_t hashsize, struct walk_table *t,
+		       struct ct_err *err)
+{
+	if (is_table(eye, t->array_at, t->size_at, hashsize, t))
+		return 0;
+	return ct_err_set(err, -ENOENT, "the table is not where it was, or is being resized");
+}

@@ -16,21 +16,34 @@
 #include <linux/capability.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <table_groups.skel.h>
+#include <table_groups_probe.skel.h>
 #include <table_walk.skel.h>
 #include <table_walk_probe.skel.h>
 
 #define LOG_BYTES (1u << 20)
 
-/* One of the two forms of the programs; they are used through what both have. */
+struct form;
+
+/* One of the forms of the programs; they are used through what all of them have. */
 struct inplace {
-	struct table_walk *fast;	/* one of these two, owned */
-	struct table_walk_probe *probe; /* for kernels before 6.17 */
+	const struct form *form;
+	void *skeleton; /* owned; of the form's type */
 	int out_fd, walk_fd, peek_fd, probe_fd, lookup_fd;
+	int timeouts_fd;	  /* of programs that count; else negative */
 	struct walk_table *table; /* these three are mapped from the kernel */
 	uint8_t *peek_bytes;
 	char *symbol_name;
-	struct walk_out *slots;
+	void *slots; /* mapped: walk_out or walk_groups */
 	size_t slots_bytes;
+	struct walk_timeouts *timeouts; /* mapped; may be null */
+};
+
+/* What the programs are loaded by. */
+struct form {
+	/* Fills @p. @text is room for the verifier's log, null for none. */
+	int (*load)(struct inplace *p, const struct inplace_ask *ask, char *text);
+	void (*free)(void *skeleton);
 };
 
 #define CAP_BIT(cap) (UINT64_C(1) << (cap))
@@ -98,64 +111,60 @@ static bool is_chain(void *user, uint64_t array, uint32_t bucket)
 	return run(p->probe_fd, &a, sizeof(a)) == 0 && a.is_it;
 }
 
-/* Points at what both forms have under the same names. */
-#define USE(p, s)                                                                                  \
-	do {                                                                                       \
-		(p)->out_fd = (s)->maps.out.map_fd;                                                \
-		(p)->walk_fd = (s)->progs.walk_entries.prog_fd;                                    \
-		(p)->peek_fd = (s)->progs.peek.prog_fd;                                            \
-		(p)->probe_fd = (s)->progs.probe.prog_fd;                                          \
-		(p)->lookup_fd = (s)->progs.lookup.prog_fd;                                        \
-		(p)->table = &(s)->bss->table;                                                     \
-		(p)->peek_bytes = (s)->bss->peek_bytes;                                            \
-		(p)->symbol_name = (s)->bss->symbol_name;                                          \
-	} while (0)
+/* What programs that count have beyond the others. */
+#define ASK_BY(s, ask)	    ((void)((s)->rodata->by = *(ask)->by))
+#define TAKE_TIMEOUTS(s, p) ((p)->timeouts_fd = (s)->maps.timeouts.map_fd)
+#define ASK_NOTHING(s, ask) ((void)(s))
+#define TAKE_NOTHING(s, p)  ((void)(s))
 
-/* What a form is asked before it is loaded. */
-#define ASK(s, n_slots, text)                                                                      \
-	do {                                                                                       \
-		(s)->maps.out.max_entries = (n_slots);                                             \
-		(s)->maps.work.max_entries = (n_slots);                                            \
-		(s)->ctx.log_level = (text) ? 1 : 0;                                               \
-		(s)->ctx.log_size = (text) ? LOG_BYTES : 0;                                        \
-		(s)->ctx.log_buf = (uint64_t)(uintptr_t)(text);                                    \
-	} while (0)
-
-static int load_fast(struct inplace *p, unsigned n_slots, char *text)
-{
-	int r;
-
-	p->fast = table_walk__open();
-	if (!p->fast)
-		return -ENOMEM;
-	ASK(p->fast, n_slots, text);
-	r = table_walk__load(p->fast);
-	if (r == 0) {
-		USE(p, p->fast);
-		return 0;
+/* Forms differ in type only: what is done with each is written once. */
+#define FORM(name, ask_more, take_more)                                                            \
+	static int load_##name(struct inplace *p, const struct inplace_ask *ask, char *text)       \
+	{                                                                                          \
+		struct name *s = name##__open();                                                   \
+		int r;                                                                             \
+                                                                                                   \
+		if (!s)                                                                            \
+			return -ENOMEM;                                                            \
+		s->maps.out.max_entries = ask->n_slots;                                            \
+		s->maps.work.max_entries = ask->n_slots;                                           \
+		s->ctx.log_level = text ? 1 : 0;                                                   \
+		s->ctx.log_size = text ? LOG_BYTES : 0;                                            \
+		s->ctx.log_buf = (uint64_t)(uintptr_t)text;                                        \
+		ask_more(s, ask);                                                                  \
+		r = name##__load(s);                                                               \
+		if (r < 0) {                                                                       \
+			name##__destroy(s);                                                        \
+			return r;                                                                  \
+		}                                                                                  \
+		p->skeleton = s;                                                                   \
+		p->out_fd = s->maps.out.map_fd;                                                    \
+		p->walk_fd = s->progs.walk.prog_fd;                                                \
+		p->peek_fd = s->progs.peek.prog_fd;                                                \
+		p->probe_fd = s->progs.probe.prog_fd;                                              \
+		p->lookup_fd = s->progs.lookup.prog_fd;                                            \
+		p->table = &s->bss->table;                                                         \
+		p->peek_bytes = s->bss->peek_bytes;                                                \
+		p->symbol_name = s->bss->symbol_name;                                              \
+		take_more(s, p);                                                                   \
+		return 0;                                                                          \
+	}                                                                                          \
+	static void free_##name(void *skeleton)                                                    \
+	{                                                                                          \
+		name##__destroy(skeleton);                                                         \
 	}
-	table_walk__destroy(p->fast);
-	p->fast = NULL;
-	return r;
-}
 
-static int load_probe(struct inplace *p, unsigned n_slots, char *text)
-{
-	int r;
+FORM(table_walk, ASK_NOTHING, TAKE_NOTHING)
+FORM(table_walk_probe, ASK_NOTHING, TAKE_NOTHING)
+FORM(table_groups, ASK_BY, TAKE_TIMEOUTS)
+FORM(table_groups_probe, ASK_BY, TAKE_TIMEOUTS)
 
-	p->probe = table_walk_probe__open();
-	if (!p->probe)
-		return -ENOMEM;
-	ASK(p->probe, n_slots, text);
-	r = table_walk_probe__load(p->probe);
-	if (r == 0) {
-		USE(p, p->probe);
-		return 0;
-	}
-	table_walk_probe__destroy(p->probe);
-	p->probe = NULL;
-	return r;
-}
+/* The faster form, for Linux 6.17, and the one for older kernels. */
+static const struct form forms[][2] = {
+	{ { load_table_walk, free_table_walk }, { load_table_walk_probe, free_table_walk_probe } },
+	{ { load_table_groups, free_table_groups },
+	  { load_table_groups_probe, free_table_groups_probe } },
+};
 
 static void keep_log(struct ct_buf *log, const char *text)
 {
@@ -165,24 +174,25 @@ static void keep_log(struct ct_buf *log, const char *text)
 
 /* Loads the faster form, or the one for older kernels. Writing the log takes the verifier longer
  * than all the rest of the loading, so it does that only for who wants to read it. */
-static int load_programs(struct inplace *p, unsigned n_slots, struct ct_buf *log,
-			 struct ct_err *err)
+static int load_programs(struct inplace *p, const struct inplace_ask *ask, struct ct_err *err)
 {
-	auto_memory char *text = log ? calloc(1, LOG_BYTES) : NULL;
-	int r;
+	auto_memory char *text = ask->log ? calloc(1, LOG_BYTES) : NULL;
+	const struct form *form = forms[ask->by ? 1 : 0];
+	int r = -ENOTSUP;
 
-	if (log && !text)
+	if (ask->log && !text)
 		return ct_err_set(err, -ENOMEM, "out of memory");
-	r = load_fast(p, n_slots, text);
-	if (r < 0 && r != -EPERM) {
-		keep_log(log, text);
+	for (unsigned i = ask->is_old ? 1 : 0; i < 2 && r < 0 && r != -EPERM; i++) {
 		if (text)
 			text[0] = '\0';
-		r = load_probe(p, n_slots, text);
+		r = form[i].load(p, ask, text);
+		if (r < 0)
+			keep_log(ask->log, text);
+		else
+			p->form = &form[i];
 	}
 	if (r == 0)
 		return 0;
-	keep_log(log, text);
 	return ct_err_set(err, r, "the kernel takes no program that reads the table in place: %s%s",
 			  strerror(-r),
 			  r == -ESRCH || r == -ENOENT ? " (it has no type information, or not that "
@@ -190,21 +200,34 @@ static int load_programs(struct inplace *p, unsigned n_slots, struct ct_buf *log
 						      : "");
 }
 
-static int map_slots(struct inplace *p, unsigned n_slots, struct ct_err *err)
+static int map_one(int fd, size_t size, int protection, void **out, struct ct_err *err)
 {
-	void *at;
+	void *at = mmap(NULL, size, protection, MAP_SHARED, fd, 0);
 
-	p->slots_bytes = n_slots * sizeof(*p->slots);
-	at = mmap(NULL, p->slots_bytes, PROT_READ, MAP_SHARED, p->out_fd, 0);
 	if (at == MAP_FAILED)
 		return ct_err_set(err, -errno, "mapping the programs' results: %s",
 				  strerror(errno));
-	p->slots = at;
+	*out = at;
 	return 0;
 }
 
-int inplace_load(uint32_t hashsize, unsigned n_slots, struct ct_buf *log, struct inplace **out,
-		 struct ct_err *err)
+static int map_all(struct inplace *p, const struct inplace_ask *ask, struct ct_err *err)
+{
+	size_t slot = ask->by ? sizeof(struct walk_groups) : sizeof(struct walk_out);
+	void *timeouts = NULL;
+	int r;
+
+	p->slots_bytes = ask->n_slots * slot;
+	r = map_one(p->out_fd, p->slots_bytes, ask->by ? PROT_READ | PROT_WRITE : PROT_READ,
+		    &p->slots, err);
+	if (r < 0 || !ask->by)
+		return r;
+	r = map_one(p->timeouts_fd, sizeof(*p->timeouts), PROT_READ | PROT_WRITE, &timeouts, err);
+	p->timeouts = timeouts;
+	return r;
+}
+
+int inplace_load(const struct inplace_ask *ask, struct inplace **out, struct ct_err *err)
 {
 	auto_free(inplace) struct inplace *p = calloc(1, sizeof(*p));
 	const struct inplace_eye eye = { p, symbol_of, peek_at, is_chain };
@@ -212,13 +235,14 @@ int inplace_load(uint32_t hashsize, unsigned n_slots, struct ct_buf *log, struct
 
 	if (!p)
 		return ct_err_set(err, -ENOMEM, "out of memory");
+	p->timeouts_fd = -1;
 	r = keep_caps(CAPS_NEEDED | CAP_BIT(CAP_SYSLOG), err);
 	if (r == 0)
-		r = load_programs(p, n_slots, log, err);
+		r = load_programs(p, ask, err);
 	if (r == 0)
-		r = map_slots(p, n_slots, err);
+		r = map_all(p, ask, err);
 	if (r == 0)
-		r = inplace_find(&eye, hashsize, p->table, err);
+		r = inplace_find(&eye, ask->hashsize, p->table, err);
 	if (r == 0)
 		r = keep_caps(CAPS_NEEDED, err);
 	if (r < 0)
@@ -234,9 +258,18 @@ void inplace_free(struct inplace *p)
 		return;
 	if (p->slots)
 		(void)munmap(p->slots, p->slots_bytes);
-	table_walk__destroy(p->fast);
-	table_walk_probe__destroy(p->probe);
+	if (p->timeouts)
+		(void)munmap(p->timeouts, sizeof(*p->timeouts));
+	if (p->form)
+		p->form->free(p->skeleton);
 	free(p);
+}
+
+int inplace_find_again(struct inplace *p, uint32_t hashsize, struct ct_err *err)
+{
+	const struct inplace_eye eye = { p, symbol_of, peek_at, is_chain };
+
+	return inplace_find_moved(&eye, hashsize, p->table, err);
 }
 
 int inplace_walk(struct inplace *p, struct walk_args *args)
@@ -246,15 +279,24 @@ int inplace_walk(struct inplace *p, struct walk_args *args)
 
 const struct walk_entry *inplace_entries(const struct inplace *p, unsigned slot)
 {
-	return p->slots[slot].entry;
+	return ((const struct walk_out *)p->slots)[slot].entry;
+}
+
+struct walk_groups *inplace_groups(const struct inplace *p, unsigned slot)
+{
+	return (struct walk_groups *)p->slots + slot;
+}
+
+struct walk_timeouts *inplace_timeouts(const struct inplace *p)
+{
+	return p->timeouts;
 }
 
 #else
 
-int inplace_load(uint32_t hashsize, unsigned n_slots, struct ct_buf *log, struct inplace **out,
-		 struct ct_err *err)
+int inplace_load(const struct inplace_ask *ask, struct inplace **out, struct ct_err *err)
 {
-	(void)hashsize, (void)n_slots, (void)log, (void)out;
+	(void)ask, (void)out;
 	return ct_err_set(err, -ENOSYS,
 			  "this conntune was built without what reads the table in place (libbpf, "
 			  "clang, bpftool)");
@@ -263,6 +305,12 @@ int inplace_load(uint32_t hashsize, unsigned n_slots, struct ct_buf *log, struct
 void inplace_free(struct inplace *p)
 {
 	(void)p;
+}
+
+int inplace_find_again(struct inplace *p, uint32_t hashsize, struct ct_err *err)
+{
+	(void)p, (void)hashsize;
+	return ct_err_set(err, -ENOSYS, "nothing was loaded");
 }
 
 int inplace_walk(struct inplace *p, struct walk_args *args)
@@ -274,6 +322,18 @@ int inplace_walk(struct inplace *p, struct walk_args *args)
 const struct walk_entry *inplace_entries(const struct inplace *p, unsigned slot)
 {
 	(void)p, (void)slot;
+	return NULL;
+}
+
+struct walk_groups *inplace_groups(const struct inplace *p, unsigned slot)
+{
+	(void)p, (void)slot;
+	return NULL;
+}
+
+struct walk_timeouts *inplace_timeouts(const struct inplace *p)
+{
+	(void)p;
 	return NULL;
 }
 

@@ -151,14 +151,12 @@ static const char *missing_in_place(struct host *h, uint32_t want)
 	return NULL;
 }
 
-/* Whether reading in place is to be tried; else why not. Who asks for it by name gets it, and what
- * it cannot tell stays unknown. */
-static bool is_for_in_place(struct host *h, const struct table_options *o, struct ct_err *why_not)
+bool inplace_is_wanted(struct host *h, const struct table_options *o, struct ct_err *why_not)
 {
 	const char *missing;
 	int64_t count;
 
-	if (o->via == TABLE_VIA_BPF)
+	if (o->via == TABLE_VIA_BPF || o->via == TABLE_VIA_BPF_PROBE)
 		return true;
 	if (o->via == TABLE_VIA_NETLINK || !host_is_live(h)) {
 		(void)ct_err_set(why_not, 0, "%s", "it was not asked for");
@@ -179,7 +177,7 @@ static bool is_for_in_place(struct host *h, const struct table_options *o, struc
 static bool open_in_place(struct host *h, const struct table_options *o, struct table **out)
 {
 	struct ct_err why_not = { "" };
-	bool is_open = is_for_in_place(h, o, &why_not) && inplace_open(h, o, out, &why_not) == 0;
+	bool is_open = inplace_is_wanted(h, o, &why_not) && inplace_open(h, o, out, &why_not) == 0;
 
 	if (o->why_not)
 		*o->why_not = is_open ? (struct ct_err){ "" } : why_not;

@@ -35,7 +35,8 @@ struct table_info {
 enum table_via {
 	TABLE_VIA_AUTO, /* in place when it is large and that can be done, else by netlink */
 	TABLE_VIA_NETLINK,
-	TABLE_VIA_BPF, /* in place, else by netlink */
+	TABLE_VIA_BPF,	     /* in place, else by netlink */
+	TABLE_VIA_BPF_PROBE, /* likewise, in the form that kernels before 6.17 get */
 };
 
 /* Entries from which on reading in place costs less than netlink, loading included, with room to

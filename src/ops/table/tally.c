@@ -27,8 +27,8 @@ static const struct {
 #undef TALLY_KEY
 };
 
-static const uint32_t idle_bound_s[TALLY_N_IDLE] = { 60,    600,    3600,   21600,
-						     86400, 172800, 345600, UINT32_MAX };
+const uint32_t tally_idle_bound_s[TALLY_N_IDLE] = { 60,	   600,	   3600,   21600,
+						    86400, 172800, 345600, UINT32_MAX };
 const char *const tally_idle_text[TALLY_N_IDLE] = { "under 1m", "1m to 10m", "10m to 1h",
 						    "1h to 6h", "6h to 1d",  "1d to 2d",
 						    "2d to 4d", "over 4d" };
@@ -241,7 +241,7 @@ static void put_idle(const struct tally *t, uint8_t *to, const struct ct_entry *
 	if (!(e->known & CT_KNOWN_TIMEOUT) || timeout == 0 || e->timeout_s > timeout)
 		return;
 	idle = timeout - e->timeout_s;
-	while (slot < TALLY_N_IDLE - 1 && idle >= idle_bound_s[slot])
+	while (slot < TALLY_N_IDLE - 1 && idle >= tally_idle_bound_s[slot])
 		slot++;
 	put_number(to, true, slot, 1);
 }
@@ -306,7 +306,8 @@ static void put_value(const struct tally *t, enum tally_key key, uint8_t *to,
 	}
 }
 
-int tally_add(struct tally *t, const struct ct_entry *e, uint32_t netns)
+int tally_add_group(struct tally *t, const struct ct_entry *e, uint32_t netns,
+		    const struct tally_group *more)
 {
 	uint8_t key[MAX_KEY] = { 0 }, *to = key;
 	struct group *g;
@@ -320,15 +321,25 @@ int tally_add(struct tally *t, const struct ct_entry *e, uint32_t netns)
 	if (*place == NOBODY && add_group(t, key, &place) < 0)
 		return -ENOMEM;
 	g = group_at(t, *place);
-	g->n++;
-	t->total++;
-	if (e->known & CT_KNOWN_COUNTERS) {
-		g->packets += e->packets[0] + e->packets[1];
-		g->bytes += e->bytes[0] + e->bytes[1];
-		g->n_counted++;
-		t->counted++;
-	}
+	g->n += more->n;
+	g->packets += more->packets;
+	g->bytes += more->bytes;
+	g->n_counted += (uint32_t)more->n_counted;
+	t->total += more->n;
+	t->counted += more->n_counted;
 	return 0;
+}
+
+int tally_add(struct tally *t, const struct ct_entry *e, uint32_t netns)
+{
+	struct tally_group one = { .n = 1 };
+
+	if (e->known & CT_KNOWN_COUNTERS) {
+		one.packets = e->packets[0] + e->packets[1];
+		one.bytes = e->bytes[0] + e->bytes[1];
+		one.n_counted = 1;
+	}
+	return tally_add_group(t, e, netns, &one);
 }
 
 int tally_new(const struct tally_options *o, struct tally **out)

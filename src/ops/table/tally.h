@@ -31,6 +31,7 @@ enum tally_key {
 /* Classes of idle time. */
 #define TALLY_N_IDLE 8
 extern const char *const tally_idle_text[TALLY_N_IDLE];
+extern const uint32_t tally_idle_bound_s[TALLY_N_IDLE]; /* where each ends */
 
 struct tally_options {
 	enum tally_key keys[TALLY_MAX_KEYS];
@@ -57,8 +58,18 @@ int tally_new(const struct tally_options *o, struct tally **out); /* copies @o; 
 void tally_free(struct tally *t);
 DEFINE_AUTO_FREE(tally);
 
+struct tally_group {
+	uint64_t n, error;
+	uint64_t packets, bytes, n_counted; /* of the entries that had counters */
+};
+
 /* Counts @e, of namespace number @netns. -ENOMEM. */
 int tally_add(struct tally *t, const struct ct_entry *e, uint32_t netns);
+
+/* Counts entries that are all like @e in what the keys look at; @g says how many, and what they
+ * carried. -ENOMEM. */
+int tally_add_group(struct tally *t, const struct ct_entry *e, uint32_t netns,
+		    const struct tally_group *g);
 
 /* Orders the groups: largest first, equal ones by their values. */
 void tally_sort(struct tally *t);
@@ -68,10 +79,6 @@ uint64_t tally_total(const struct tally *t);   /* entries counted */
 uint64_t tally_missed(const struct tally *t);  /* most that a group not held can have */
 uint64_t tally_counted(const struct tally *t); /* entries that had counters */
 
-struct tally_group {
-	uint64_t n, error;
-	uint64_t packets, bytes, n_counted; /* of the entries that had counters */
-};
 void tally_group(const struct tally *t, size_t i, struct tally_group *out);
 
 /* The value of key number @k of group @i. */
