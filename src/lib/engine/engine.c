@@ -377,7 +377,7 @@ static ct_time end_time(const struct ct_engine *en, const struct entry *e, enum 
 		       (ct_time)NS_PER_TICK;
 }
 
-void ct_entry_kill(struct ct_engine *en, uint32_t number, enum ct_end end)
+void ct_entry_end(struct ct_engine *en, uint32_t number, enum ct_end end)
 {
 	struct entry *e = entry_at(en, number);
 
@@ -391,20 +391,19 @@ void ct_entry_kill(struct ct_engine *en, uint32_t number, enum ct_end end)
 	ct_event_tell(en, number, CT_EVENT_DESTROY, end, end_time(en, e, end));
 	if (end == CT_END_TIMEOUT)
 		en->stats.collected++;
-	if (e->cold) {
-		if (en->cold[e->cold].n_expects)
-			ct_expect_forget(en, number);
-		ct_cold_give(en, e);
-	}
-	ct_pool_give(en, number);
-	en->count--;
+}
+
+void ct_entry_kill(struct ct_engine *en, uint32_t number, enum ct_end end)
+{
+	ct_entry_end(en, number, end);
+	ct_entry_forget(en, number);
 }
 
 static bool is_live(const struct ct_engine *en, uint32_t number)
 {
 	const struct entry *e = entry_at(en, number);
 
-	return (e->status & CT_STATUS_CONFIRMED) && !tick_passed(e->deadline, en->tick);
+	return entry_is_listed(e) && !tick_passed(e->deadline, en->tick);
 }
 
 /* The kernel lists what hangs in the table by its original tuple. */
@@ -475,7 +474,7 @@ int ct_engine_delete(struct ct_engine *en, struct ct_handle h)
 {
 	uint32_t number = ct_handle_number(en, h);
 
-	if (!number || !(entry_at(en, number)->status & CT_STATUS_CONFIRMED))
+	if (!number || !entry_is_listed(entry_at(en, number)))
 		return -ENOENT;
 	ct_entry_kill(en, number, CT_END_REQUEST);
 	return 0;

@@ -21,7 +21,7 @@ enum judgement {
 	JUDGE_INVALID, /* -NF_ACCEPT */
 	JUDGE_REPEAT,  /* the entry was killed; look again */
 	JUDGE_DROP,
-	JUDGE_GONE, /* accepted, and the entry was killed */
+	JUDGE_GONE, /* accepted, and the entry has ended */
 };
 
 /* A key on its way through a lookup. */
@@ -199,7 +199,10 @@ void ct_clock_set(struct ct_engine *en, ct_time now);
 void ct_event_tell(struct ct_engine *en, uint32_t number, unsigned events, enum ct_end end,
 		   ct_time at);
 void ct_entry_fill(const struct ct_engine *en, uint32_t number, struct ct_entry *out);
-/* Takes a confirmed entry out of the table, tells its end and frees it: nf_ct_delete(). */
+/* Takes a confirmed entry out of the table and tells its end: nf_ct_delete(). The packet that
+ * brought it about still has it, until it is confirmed or released. */
+void ct_entry_end(struct ct_engine *en, uint32_t number, enum ct_end end);
+/* The same for one that no packet has: it is freed too. */
 void ct_entry_kill(struct ct_engine *en, uint32_t number, enum ct_end end);
 /* A reference to the entry, 0 when there is none. */
 uint32_t ct_table_find(struct ct_engine *en, const struct probe *pr);

@@ -201,6 +201,12 @@ static inline struct acct *entry_acct(const struct pool *pools, uint32_t number)
 	return &pool_chunk(pools, number)->acct[number & CHUNK_MASK];
 }
 
+/* In the table: confirmed, and not on its way out. */
+static inline bool entry_is_listed(const struct entry *e)
+{
+	return (e->status & (CT_STATUS_CONFIRMED | CT_STATUS_DYING)) == CT_STATUS_CONFIRMED;
+}
+
 /* True when a deadline lies behind: nf_ct_is_expired(). */
 static inline bool tick_passed(ct_tick deadline, ct_tick now)
 {

@@ -63,7 +63,7 @@ static void visit_leaves(struct ct_engine *en, uint32_t first_number, ct_tick *l
 		if (distance(leaf[i], en->tick) > distance(at, en->tick))
 			continue;
 		e = entry_at(en, first_number + i);
-		if (!(e->status & CT_STATUS_CONFIRMED)) {
+		if (!entry_is_listed(e)) {
 			leaf[i] = CHECK_NONE;
 		} else if (tick_passed(e->deadline, at)) {
 			leaf[i] = CHECK_NONE;

@@ -389,7 +389,7 @@ static enum judgement commit(const struct visit *v, const struct segment *s, uin
 		/* An answer that is nothing but a refusal: there never was a connection. */
 		if (s->flags & FLAG_RST) {
 			ct_entry_count(v);
-			ct_entry_kill(v->en, v->number, CT_END_RESET);
+			ct_entry_end(v->en, v->number, CT_END_RESET);
 			return JUDGE_GONE;
 		}
 		/* Repeated SYNs do not keep an entry alive. */

@@ -379,7 +379,7 @@ void ct_engine_release(struct ct_engine *en, struct ct_packet *p)
 		return;
 	e = entry_at(en, p->entry.number);
 	if (e->generation == p->entry.generation) {
-		if (e->status & CT_STATUS_CONFIRMED)
+		if (entry_is_listed(e))
 			entry_at(en, p->entry.number)->pending |= p->events;
 		else
 			ct_entry_forget(en, p->entry.number);
@@ -397,6 +397,10 @@ static inline void leave(struct ct_engine *en, struct ct_packet *p, const struct
 	e = entry_at(en, p->entry.number);
 	if (e->generation != p->entry.generation)
 		return;
+	if (e->status & CT_STATUS_DYING) {
+		ct_engine_release(en, p);
+		return;
+	}
 	if (e->cold && !ct_helper_run(en, p, e)) {
 		p->verdict = CT_DROP;
 		ct_engine_release(en, p);

@@ -183,7 +183,7 @@ static bool step_track(struct passing *g, const char *table)
 {
 	(void)table;
 	g->out->is_tracked = true;
-	if (g->has_entry || g->p->info == CT_INFO_UNTRACKED)
+	if (g->p->info != CT_INFO_INVALID)
 		return true;
 	g->p->hook = g->at == CT_AT_OUTPUT ? CT_HOOK_OUTPUT : CT_HOOK_PREROUTING;
 	if (g->h->engine)
@@ -221,7 +221,9 @@ static bool step_confirm(struct passing *g, const char *table)
 		ct_engine_confirm(g->h->engine, g->p, g->now);
 	if (g->p->verdict == CT_DROP)
 		return ct_walk_end(g);
-	ct_walk_look_at_entry(g);
+	/* An entry that this packet has ended is gone now; what it was is still seen. */
+	if (g->p->entry.number)
+		ct_walk_look_at_entry(g);
 	ct_walk_trace(g, CT_TRACE_CONFIRM, NULL, NULL);
 	return true;
 }

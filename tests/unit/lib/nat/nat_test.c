@@ -3,13 +3,14 @@
  * lib/nat: which tuple a connection gets, by ranges, clashes and what others have.
  */
 #include <conntune/nat.h>
+#include <errno.h>
 #include <string.h>
 
 #include "tap.h"
 #include "unit/lib/engine/build.h"
 
 enum { CLIENT = 0x0aa8010a, OTHER = 0x0aa8010b, SERVER = 0x46336414, PUBLIC = 0x40000201 };
-enum { SYN = 2, ACK = 16, FIN = 1 };
+enum { SYN = 2, ACK = 16, FIN = 1, RST = 4 };
 
 struct world {
 	struct ct_engine *en;
@@ -87,6 +88,12 @@ static uint32_t src_addr(const struct ct_packet *p)
 	       (uint32_t)p->data[14] << 8 | p->data[15];
 }
 
+static uint32_t dst_addr(const struct ct_packet *p)
+{
+	return (uint32_t)p->data[16] << 24 | (uint32_t)p->data[17] << 16 |
+	       (uint32_t)p->data[18] << 8 | p->data[19];
+}
+
 TEST(who_is_not_mapped_stays_what_it_is)
 {
 	struct world w;
@@ -154,6 +161,32 @@ TEST(answers_find_back)
 	EQ_INT(src_port(&w.m.p), 53);
 	EQ_INT(dst_port(&w.m.p), 6000);
 	OK(ct_packet_checksum(&w.m.p));
+	world_fini(&w);
+}
+
+/* The refusal ends the entry, and is still translated: its packet has it to the end. */
+TEST(a_refusal_finds_back)
+{
+	struct ct_nat_range public = to_addr(PUBLIC);
+	struct ct_engine_stats s;
+	struct world w;
+
+	world_init(&w);
+	(void)carry(&w, made_tcp(&w.m, CLIENT, 6000, SERVER, 80, SYN, 1, 0), NULL, &public, 0);
+	EQ_INT(carry(&w, made_tcp(&w.m, SERVER, 80, PUBLIC, 6000, RST | ACK, 0, 2), NULL, NULL, 0),
+	       CT_ACCEPT);
+	EQ_INT(dst_addr(&w.m.p), CLIENT);
+	OK(ct_packet_checksum(&w.m.p));
+	ct_engine_stats(w.en, &s);
+	EQ_INT(s.count, 0);
+	/* Not confirmed, it is given back all the same. */
+	(void)carry(&w, made_tcp(&w.m, CLIENT, 6000, SERVER, 80, SYN, 1, 0), NULL, &public, 0);
+	ct_engine_in(w.en, made_tcp(&w.m, SERVER, 80, PUBLIC, 6000, RST | ACK, 0, 2), 0);
+	OK(ct_engine_status(w.en, w.m.p.entry) & CT_STATUS_DYING);
+	EQ_INT(ct_engine_delete(w.en, w.m.p.entry), -ENOENT);
+	ct_engine_release(w.en, &w.m.p);
+	ct_engine_stats(w.en, &s);
+	EQ_INT(s.count, 0);
 	world_fini(&w);
 }
 
@@ -328,7 +361,7 @@ TEST(ended_sources_are_forgotten)
 
 TAP_MAIN(&tap_who_is_not_mapped_stays_what_it_is, &tap_ports_keep_their_class_when_they_must_change,
 	 &tap_one_source_has_one_mapping, &tap_answers_find_back, &tap_a_null_binding_mends_a_clash,
-	 &tap_a_full_range_ends_at_confirm,
+	 &tap_a_refusal_finds_back, &tap_a_full_range_ends_at_confirm,
 	 &tap_who_waits_to_be_forgotten_is_evicted_by_a_higher_sequence_number,
 	 &tap_destinations_take_the_first_free_port, &tap_a_shifted_range_keeps_the_distance,
 	 &tap_a_client_keeps_its_address_among_several,
