@@ -31,12 +31,13 @@ EDGES = {
     "ops/metrics": "ops/table ops/settings",
     "ops/diagnose": "ops/facts ops/report",
     "ops/whatif": "ops/facts",
+    "ops/lint": "lib/proof ops/report",
     "ops/sim": "lib/hooks lib/traffic ops/capture ops/facts",
     "ops/plan": "ops/diagnose ops/sim",
     "ops/apply": "ops/plan ops/host ops/settings",
     "app/watch": "ops/facts ops/metrics",
     "app/serve": "ops/metrics ops/facts ops/diagnose",
-    "app/cmd": "app/watch app/serve ops/apply ops/capture ops/bundle ops/whatif "
+    "app/cmd": "app/watch app/serve ops/apply ops/capture ops/bundle ops/whatif ops/lint "
                "lib/hooks",
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "app/cmd/cmd.h"
+#include "app/cmd/findings.h"
 #include "ops/diagnose/check.h"
 #include "ops/diagnose/judge.h"
 
@@ -31,21 +32,6 @@ static const struct option_spec doctor_options[] = {
 	{ NULL, 0, NULL, 0, NULL },
 };
 
-static int set_severity(struct doctor_state *s, const char *value, struct ct_err *err)
-{
-	static const enum severity levels[] = { SEVERITY_NOTE, SEVERITY_WARNING,
-						SEVERITY_CRITICAL };
-
-	for (size_t i = 0; i < 3; i++) {
-		if (strcmp(value, severity_name(levels[i])) == 0) {
-			s->severity = levels[i];
-			return 0;
-		}
-	}
-	return ct_err_set(err, -EINVAL, "--severity takes note, warning or critical, not '%s'",
-			  value);
-}
-
 static int doctor_option(void *state, int key, const char *value, struct ct_err *err)
 {
 	struct doctor_state *s = state;
@@ -58,7 +44,7 @@ static int doctor_option(void *state, int key, const char *value, struct ct_err 
 		s->is_list = true;
 		return 0;
 	case KEY_SEVERITY:
-		return set_severity(s, value, err);
+		return finding_severity(value, &s->severity, err);
 	case KEY_CHECK:
 		s->is_check = true;
 		return 0;
@@ -157,33 +143,6 @@ static int say_check(const struct facts *f, const struct report *r)
 
 /* --- JSON --- */
 
-static void json_finding(struct writer *w, const struct finding *x)
-{
-	writer_row(w);
-	writer_str(w, "id", NULL, x->id);
-	writer_str(w, "name", NULL, x->name);
-	writer_str(w, "severity", NULL, severity_name(x->severity));
-	if (x->netns)
-		writer_str(w, "netns", NULL, x->netns);
-	writer_str(w, "sentence", NULL, x->sentence);
-	if (x->cause)
-		writer_str(w, "cause", NULL, x->cause);
-	if (x->remedy)
-		writer_str(w, "remedy", NULL, x->remedy);
-	if (x->danger)
-		writer_str(w, "danger", NULL, x->danger);
-	writer_list(w, "evidence", NULL, NULL, 0);
-	for (size_t i = 0; i < x->n_evidence; i++) {
-		writer_row(w);
-		writer_str(w, "what", NULL, x->evidence[i].what);
-		writer_str(w, "value", NULL, x->evidence[i].value);
-		writer_str(w, "origin", NULL, x->evidence[i].origin);
-		writer_end(w);
-	}
-	writer_end(w);
-	writer_end(w);
-}
-
 static void say_json(struct writer *w, const struct facts *f, const struct report *r,
 		     const char *verdict)
 {
@@ -197,87 +156,10 @@ static void say_json(struct writer *w, const struct facts *f, const struct repor
 	writer_end(w);
 	writer_str(w, "severity", NULL, severity_name(report_worst(r)));
 	writer_str(w, "verdict", NULL, verdict);
-	writer_list(w, "findings", NULL, NULL, 0);
-	for (size_t i = 0; i < report_n(r); i++)
-		json_finding(w, report_at(r, i));
-	writer_end(w);
+	findings_json(w, r);
 }
 
 /* --- text --- */
-
-static enum writer_style style_of(enum severity s)
-{
-	switch (s) {
-	case SEVERITY_OK:
-		return WRITER_GOOD;
-	case SEVERITY_NOT_JUDGED:
-		return WRITER_PLAIN;
-	case SEVERITY_NOTE:
-		return WRITER_NOTE;
-	case SEVERITY_WARNING:
-		return WRITER_WARNING;
-	case SEVERITY_CRITICAL:
-		return WRITER_BAD;
-	}
-	return WRITER_PLAIN;
-}
-
-static const char *severity_word(enum severity s)
-{
-	switch (s) {
-	case SEVERITY_OK:
-	case SEVERITY_NOT_JUDGED:
-		return "OK";
-	case SEVERITY_NOTE:
-		return "NOTE";
-	case SEVERITY_WARNING:
-		return "WARNING";
-	case SEVERITY_CRITICAL:
-		return "CRITICAL";
-	}
-	return "";
-}
-
-/* Evidence lines up: what, value, and where it was seen. */
-static void text_evidence(struct writer *w, struct report *r, const struct finding *x)
-{
-	size_t wide = 0;
-
-	for (size_t i = 0; i < x->n_evidence; i++)
-		if (strlen(x->evidence[i].what) > wide)
-			wide = strlen(x->evidence[i].what);
-	for (size_t i = 0; i < x->n_evidence; i++) {
-		const struct evidence *e = &x->evidence[i];
-		bool has_origin = e->origin && e->origin[0];
-
-		writer_para(w, 4,
-			    report_text(r, "%-*s  %s%s%s%s", (int)wide, e->what, e->value,
-					has_origin ? " [" : "", has_origin ? e->origin : "",
-					has_origin ? "]" : ""));
-	}
-}
-
-static void text_part(struct writer *w, const char *title, const char *text)
-{
-	if (!text)
-		return;
-	writer_para(w, 2, title);
-	writer_para(w, 4, text);
-}
-
-static void text_finding(struct writer *w, struct report *r, const struct finding *x)
-{
-	writer_para_styled(w, style_of(x->severity), 0,
-			   report_text(r, "%s  %s %s%s%s", severity_word(x->severity), x->id,
-				       x->name, x->netns ? ", namespace " : "",
-				       x->netns ? x->netns : ""));
-	writer_para_styled(w, WRITER_BOLD, 2, x->sentence);
-	text_evidence(w, r, x);
-	text_part(w, "Why", x->cause);
-	text_part(w, "Do", x->remedy);
-	text_part(w, "Danger", x->danger);
-	writer_para(w, 0, "\n");
-}
 
 /* Notes in a line each: what hurts must not drown in what is merely worth knowing. */
 static void text_notes(struct writer *w, struct report *r)
@@ -378,12 +260,12 @@ static void say_text(struct writer *w, const struct doctor_state *s, const struc
 	enum severity worst = report_worst(r);
 	enum severity whole = s->is_notes || s->only ? SEVERITY_NOTE : SEVERITY_WARNING;
 
-	writer_para_styled(w, style_of(worst), 0,
-			   report_text(r, "%s: %s", severity_word(worst), verdict));
+	writer_para_styled(w, finding_style(worst), 0,
+			   report_text(r, "%s: %s", finding_word(worst), verdict));
 	text_machine(w, r, f);
 	for (size_t i = 0; i < report_n(r); i++)
 		if (report_at(r, i)->severity >= whole)
-			text_finding(w, r, report_at(r, i));
+			finding_text(w, r, report_at(r, i));
 	if (whole > SEVERITY_NOTE)
 		text_notes(w, r);
 	text_fine(w, r);

@@ -233,15 +233,20 @@ static bool is_nearly_all(struct ct_proof *p, enum ct_field f, ct_dd set)
 	return n >= 4;
 }
 
-/* Values that mean something, where a field has others. */
-static ct_dd meaningful(struct ct_proof *p, enum ct_field f)
+/* The values that a field can have on a way, where that goes without saying. */
+static ct_dd possible(struct ct_proof *p, enum ct_field f, enum ct_way_kind way)
 {
+	bool is_none = f == CT_FIELD_IIF ? way == CT_WAY_SENT : way == CT_WAY_RECEIVED;
+
 	switch ((unsigned)f) {
 	case CT_FIELD_STATE:
 		return ct_field_within(p->d, f, 0, N_PROOF_STATES - 1);
 	case CT_FIELD_IIF:
 	case CT_FIELD_OIF:
-		return ct_field_within(p->d, f, 0, p->atoms.n - 1);
+		if (way == CT_WAY_LOOPED)
+			return ct_field_is(p->d, f, CT_ATOM_LOOPBACK);
+		return is_none ? ct_field_is(p->d, f, CT_ATOM_NONE)
+			       : ct_field_within(p->d, f, CT_ATOM_OTHER, p->atoms.n - 1);
 	case CT_FIELD_DST_TYPE:
 	case CT_FIELD_SRC_TYPE:
 		return ct_field_within(p->d, f, CT_ADDR_UNICAST, CT_ADDR_MULTICAST);
@@ -252,9 +257,10 @@ static ct_dd meaningful(struct ct_proof *p, enum ct_field f)
 static void put_field(struct ct_proof *p, const struct ct_class *c, enum ct_field f,
 		      const char *word, unsigned max, struct ct_text *to)
 {
-	ct_dd set = ct_dd_and(p->d, c->value[f], meaningful(p, f));
+	ct_dd all = possible(p, f, c->way);
+	ct_dd set = ct_dd_and(p->d, c->value[f], all);
 
-	if (set == meaningful(p, f))
+	if (set == all)
 		return;
 	if (to->len && to->buf[to->len - 1] != ' ')
 		ct_text_char(to, ' ');

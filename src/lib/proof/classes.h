@@ -40,6 +40,10 @@ int ct_proof_classes(struct ct_proof *p, ct_dd set, enum ct_way_kind way, ct_cla
 /* "NEW tcp from 10.0.0.0/8 to port 80,443 in by eth0": the class, at most @max values a field. */
 void ct_class_text(struct ct_proof *p, const struct ct_class *c, unsigned max, struct ct_text *to);
 
+/* The class as matches of an iptables rule, " -p tcp -m tcp --dport 8080"; what takes more than one
+ * rule to say is left away, so that the matches may fit more than the class. */
+void ct_class_rule(struct ct_proof *p, const struct ct_class *c, struct ct_text *to);
+
 /* What the class also depends on, "set --match-set x src"; empty when on nothing. */
 void ct_class_choices(struct ct_proof *p, const struct ct_class *c, struct ct_text *to);
 

@@ -267,17 +267,22 @@ void ct_dd_subst_set(struct ct_dd_subst *s, unsigned var, ct_dd becomes)
 			return;
 		}
 		for (unsigned i = s->n; i <= var; i++)
-			all[i] = UINT32_MAX;
+			all[i] = CT_DD_STAYS;
 		s->becomes = all;
 		s->n = var + 1;
 	}
 	s->becomes[var] = becomes;
 }
 
+ct_dd ct_dd_subst_get(const struct ct_dd_subst *s, unsigned var)
+{
+	return var < s->n ? s->becomes[var] : CT_DD_STAYS;
+}
+
 static ct_dd replaced(struct ct_dds *d, unsigned var, const struct ct_dd_subst *s)
 {
-	return s->becomes[var] != UINT32_MAX ? s->becomes[var]
-					     : ct_dd_node(d, var, CT_DD_FALSE, CT_DD_TRUE);
+	return s->becomes[var] != CT_DD_STAYS ? s->becomes[var]
+					      : ct_dd_node(d, var, CT_DD_FALSE, CT_DD_TRUE);
 }
 
 ct_dd ct_dd_replace(struct ct_dds *d, ct_dd f, const struct ct_dd_subst *s)
@@ -376,6 +381,33 @@ ct_dd ct_dd_simplify(struct ct_dds *d, ct_dd f, ct_dd care)
 	}
 	*m = (struct memo){ OP_SIMPLIFY, f, care, 0, result };
 	return result;
+}
+
+static ct_dd copy(struct ct_dds *d, const struct ct_dds *from, ct_dd f, ct_dd *known)
+{
+	ct_dd low, high;
+
+	if (ct_dd_is_leaf(f))
+		return f;
+	if (known[f])
+		return known[f];
+	low = copy(d, from, from->node[f].low, known);
+	high = copy(d, from, from->node[f].high, known);
+	known[f] = ct_dd_node(d, from->node[f].var, low, high);
+	return known[f];
+}
+
+ct_dd ct_dd_copy(struct ct_dds *d, const struct ct_dds *from, ct_dd f)
+{
+	ct_dd *known = calloc(from->n_nodes, sizeof(*known)), r;
+
+	if (!known) {
+		d->is_full = true;
+		return CT_DD_FALSE;
+	}
+	r = copy(d, from, f, known);
+	free(known);
+	return r;
 }
 
 ct_dd ct_dd_exit(struct ct_dds *d, ct_dd f, unsigned last, ct_dd exit)

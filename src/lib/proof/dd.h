@@ -95,6 +95,10 @@ struct ct_dd_subst;
 struct ct_dd_subst *ct_dd_subst_new(struct ct_dds *d);
 void ct_dd_subst_set(struct ct_dd_subst *s, unsigned var, ct_dd becomes);
 
+/* What @var becomes; CT_DD_STAYS when it is not replaced. */
+#define CT_DD_STAYS UINT32_MAX
+ct_dd ct_dd_subst_get(const struct ct_dd_subst *s, unsigned var);
+
 /* @f with all its variables replaced at once. @s must not change after its first use. */
 ct_dd ct_dd_replace(struct ct_dds *d, ct_dd f, const struct ct_dd_subst *s);
 
@@ -107,6 +111,9 @@ typedef uint32_t ct_dd_pair_fn(void *user, uint32_t a, uint32_t b);
 /* @fn of both functions everywhere. @op tells one @fn from another: equal numbers below 256 stand
  * for the same function. */
 ct_dd ct_dd_pair(struct ct_dds *d, ct_dd a, ct_dd b, unsigned op, ct_dd_pair_fn *fn, void *user);
+
+/* Function @f of @from, in @d. */
+ct_dd ct_dd_copy(struct ct_dds *d, const struct ct_dds *from, ct_dd f);
 
 /* A function that is @f within the set @care and as simple as that allows elsewhere: Coudert and
  * Madre's restriction. */

@@ -366,8 +366,16 @@ static const struct {
 	{ "udp", ports },
 };
 
+static bool asks_state(const struct ct_rule_ext *e)
+{
+	return e->def && (strcmp(e->name, "state") == 0 ||
+			  (strcmp(e->name, "conntrack") == 0 && ct_ext_option(e, "ctstate")));
+}
+
 static ct_dd ext_packets(const struct ct_place *at, const struct ct_rule_ext *e)
 {
+	if (e == at->p->ignored || (at->p->ignores_states && asks_state(e)))
+		return CT_DD_TRUE;
 	if (!e->def || e->is_opaque)
 		return unknown(at, e);
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
@@ -438,4 +446,27 @@ ct_dd ct_rule_packets(const struct ct_place *at)
 	for (const struct ct_rule_ext *e = at->rule->match; e && set != CT_DD_FALSE; e = e->next)
 		set = both(at, set, ext_packets(at, e));
 	return set;
+}
+
+ct_dd ct_proof_rule_packets(struct ct_proof *p, const struct ct_rule_table *t,
+			    const struct ct_rule_chain *c, const struct ct_rule *r, enum ct_at at,
+			    enum ct_way_kind way)
+{
+	struct ct_place place = { .p = p,
+				  .table = t,
+				  .chain = c,
+				  .rule = r,
+				  .at = at,
+				  .way = way,
+				  .is_before_tracker = strcmp(t->name, "raw") == 0 };
+
+	return ct_rule_packets(&place);
+}
+
+const struct ct_rule_ext *ct_proof_state_match(const struct ct_rule *r)
+{
+	for (const struct ct_rule_ext *e = r->match; e; e = e->next)
+		if (asks_state(e))
+			return e;
+	return NULL;
 }

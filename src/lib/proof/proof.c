@@ -53,6 +53,21 @@ uint8_t ct_proof_family(const struct ct_proof *p)
 	return p->family;
 }
 
+void ct_proof_track_all(struct ct_proof *p, bool is_all_tracked)
+{
+	p->is_all_tracked = is_all_tracked;
+}
+
+void ct_proof_ignore(struct ct_proof *p, const struct ct_rule_ext *match)
+{
+	p->ignored = match;
+}
+
+void ct_proof_ignore_states(struct ct_proof *p, bool ignores_states)
+{
+	p->ignores_states = ignores_states;
+}
+
 static int learn_rule(struct ct_proof *p, const struct ct_rule *r)
 {
 	int ret = r->in ? ct_atoms_add(&p->atoms, r->in) : 0;

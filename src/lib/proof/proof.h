@@ -80,6 +80,31 @@ ct_dd ct_proof_halves(struct ct_proof *p, const struct ct_ruleset *rs, enum ct_w
  * rules at all. */
 ct_dd ct_proof_fates(struct ct_proof *p, const struct ct_ruleset *rs, enum ct_way_kind way);
 
+struct ct_rule;
+struct ct_rule_chain;
+struct ct_rule_ext;
+struct ct_rule_table;
+
+/* The packets that the matches of a rule fit at a hook, on a way. */
+ct_dd ct_proof_rule_packets(struct ct_proof *p, const struct ct_rule_table *t,
+			    const struct ct_rule_chain *c, const struct ct_rule *r, enum ct_at at,
+			    enum ct_way_kind way);
+
+/* The match of a rule that asks for the packet's state; null when none does. */
+const struct ct_rule_ext *ct_proof_state_match(const struct ct_rule *r);
+
+/* From now on all is computed as if NOTRACK were not there; as if one match were true (null: none);
+ * as if all matches on states were. */
+void ct_proof_track_all(struct ct_proof *p, bool is_all_tracked);
+void ct_proof_ignore(struct ct_proof *p, const struct ct_rule_ext *match);
+void ct_proof_ignore_states(struct ct_proof *p, bool ignores_states);
+
+/* The way that answers to packets of @way take. */
+enum ct_way_kind ct_way_kind_answer(enum ct_way_kind way);
+
+/* @set with any value of the fields @from to @to. */
+ct_dd ct_proof_any(struct ct_proof *p, ct_dd set, enum ct_field from, enum ct_field to);
+
 /* The packets that meet a rule which translates, if they are the first of their connection. */
 ct_dd ct_proof_translated(struct ct_proof *p, const struct ct_ruleset *rs, enum ct_way_kind way);
 

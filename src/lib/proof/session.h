@@ -23,8 +23,11 @@ struct ct_proof {
 	struct ct_words translations; /* number + 1 stands in leaves */
 	uint8_t family;
 	bool is_out_of_memory;
-	bool is_translating; /* some rule set has NAT */
-	bool is_tracking;    /* all of them need the tracker: no fragments then */
+	bool is_translating;		   /* some rule set has NAT */
+	bool is_tracking;		   /* all of them need the tracker: no fragments then */
+	bool is_all_tracked;		   /* as if no rule kept anything from the tracker */
+	const struct ct_rule_ext *ignored; /* a match that counts as true; or null */
+	bool ignores_states;		   /* all matches on states do */
 };
 
 /* Where a rule is looked at. */

@@ -258,8 +258,8 @@ static ct_dd chain_fates(struct walk *w, const struct ct_rule_chain *c, ct_dd ba
 	return ct_dd_splice(d, ct_dd_splice(d, r, LEAVES, leaves), BACK, back);
 }
 
-static const struct ct_rule_chain *base_of(const struct ct_ruleset *rs, const char *table,
-					   enum ct_at at, const struct ct_rule_table **in)
+const struct ct_rule_chain *ct_table_base(const struct ct_ruleset *rs, const char *table,
+					  enum ct_at at, const struct ct_rule_table **in)
 {
 	for (const struct ct_rule_table *t = rs->tables; t; t = t->next)
 		for (const struct ct_rule_chain *c = t->chains; c && c->hook; c = c->next)
@@ -278,7 +278,7 @@ ct_dd ct_table_fates(struct ct_proof *p, const struct ct_ruleset *rs,
 				     .way = way,
 				     .is_before_tracker = step->is_before_tracker },
 			  .step = step };
-	const struct ct_rule_chain *base = base_of(rs, step->table, step->at, &w.place.table);
+	const struct ct_rule_chain *base = ct_table_base(rs, step->table, step->at, &w.place.table);
 	ct_dd policy, r;
 
 	if (!base)

@@ -115,7 +115,7 @@ static ct_dd tracker(struct ct_proof *p, const struct ct_ruleset *rs, enum ct_wa
 {
 	ct_dd of_both, halves;
 
-	if (!ct_proof_tracks(rs))
+	if (p->is_all_tracked || !ct_proof_tracks(rs))
 		return next;
 	of_both = ct_field_within(p->d, CT_FIELD_STATE, CT_PROOF_RELATED, CT_PROOF_ESTABLISHED);
 	halves = ct_dd_and(p->d, of_both, ct_proof_halves(p, rs, way));
@@ -166,14 +166,14 @@ ct_dd ct_proof_untracked(struct ct_proof *p, const struct ct_ruleset *rs, enum c
 	return ct_dd_and(p->d, begin(p, set), ct_proof_domain(p, way));
 }
 
-static enum ct_way_kind answer_way(enum ct_way_kind way)
+enum ct_way_kind ct_way_kind_answer(enum ct_way_kind way)
 {
 	return way == CT_WAY_RECEIVED ? CT_WAY_SENT : way == CT_WAY_SENT ? CT_WAY_RECEIVED : way;
 }
 
 ct_dd ct_proof_halves(struct ct_proof *p, const struct ct_ruleset *rs, enum ct_way_kind way)
 {
-	ct_dd answered = ct_proof_mirror(p, ct_proof_untracked(p, rs, answer_way(way)));
+	ct_dd answered = ct_proof_mirror(p, ct_proof_untracked(p, rs, ct_way_kind_answer(way)));
 
 	return ct_dd_less(p->d, answered, ct_proof_untracked(p, rs, way));
 }
@@ -315,7 +315,7 @@ static void swap(struct ct_proof *p, struct ct_dd_subst *s, enum ct_field a, enu
 	ct_field_becomes_field(p->d, s, b, a, p->family);
 }
 
-static ct_dd any(struct ct_proof *p, ct_dd set, enum ct_field from, enum ct_field to)
+ct_dd ct_proof_any(struct ct_proof *p, ct_dd set, enum ct_field from, enum ct_field to)
 {
 	return ct_dd_exists(p->d, set, ct_field_var(from), ct_field_var(to + 1) - 1);
 }
@@ -328,9 +328,9 @@ ct_dd ct_proof_mirror(struct ct_proof *p, ct_dd set)
 		p->is_out_of_memory = true;
 		return CT_DD_FALSE;
 	}
-	set = any(p, set, CT_FIELD_STATE, CT_FIELD_HAS_DNAT);
-	set = any(p, set, CT_FIELD_FRAGMENT, CT_FIELD_ICMP_CODE);
-	set = any(p, set, CT_FIELD_DST_TYPE, CT_FIELD_CONNMARK);
+	set = ct_proof_any(p, set, CT_FIELD_STATE, CT_FIELD_HAS_DNAT);
+	set = ct_proof_any(p, set, CT_FIELD_FRAGMENT, CT_FIELD_ICMP_CODE);
+	set = ct_proof_any(p, set, CT_FIELD_DST_TYPE, CT_FIELD_CONNMARK);
 	swap(p, s, CT_FIELD_IIF, CT_FIELD_OIF);
 	swap(p, s, CT_FIELD_DPORT, CT_FIELD_SPORT);
 	swap(p, s, CT_FIELD_DADDR, CT_FIELD_SADDR);

@@ -7,12 +7,6 @@
 #include "lib/proof/classes.h"
 #include "lib/proof/session.h"
 
-static bool value_bit(const struct ct_field_value *v, unsigned bits, unsigned i)
-{
-	i += (8 - bits % 8) % 8;
-	return v->bytes[i / 8] >> (7 - i % 8) & 1;
-}
-
 /* The packets that are left while one field after the other is fixed. */
 struct choosing {
 	struct ct_proof *p;
@@ -143,60 +137,6 @@ void ct_class_witness(struct ct_proof *p, const struct ct_class *class, struct c
 	w->length = (uint16_t)NUMBER(c, LENGTH, p->family == CT_FAMILY_IPV4 ? 60 : 80);
 	w->mark = (uint32_t)NUMBER(c, MARK, 0);
 	w->connmark = (uint32_t)NUMBER(c, CONNMARK, 0);
-}
-
-/* A witness as a point --------------------------------------------------------------------------
- */
-
-struct point {
-	struct ct_field_value value[N_FIELDS];
-	uint8_t family;
-};
-
-static bool point_bit(void *user, unsigned var)
-{
-	const struct point *pt = user;
-	unsigned f = 0;
-
-	while (f < N_FIELDS && var >= ct_field_var((enum ct_field)(f + 1)))
-		f++;
-	if (f == N_FIELDS)
-		return false;
-	return value_bit(&pt->value[f], ct_field_bits((enum ct_field)f, pt->family),
-			 var - ct_field_var((enum ct_field)f));
-}
-
-static void put(struct point *pt, enum ct_field f, uint64_t v)
-{
-	pt->value[f] = ct_field_value(f, pt->family, v);
-}
-
-uint32_t ct_proof_fate_at(struct ct_proof *p, ct_dd f, const struct ct_witness *w)
-{
-	struct point pt = { .family = p->family };
-
-	put(&pt, CT_FIELD_STATE, w->state);
-	put(&pt, CT_FIELD_HAS_SNAT, w->has_snat);
-	put(&pt, CT_FIELD_HAS_DNAT, w->has_dnat);
-	put(&pt, CT_FIELD_PROTO, w->proto);
-	put(&pt, CT_FIELD_IIF, ct_atom_of(&p->atoms, w->in));
-	put(&pt, CT_FIELD_OIF, ct_atom_of(&p->atoms, w->out));
-	put(&pt, CT_FIELD_FRAGMENT, w->is_fragment);
-	put(&pt, CT_FIELD_FLAGS, w->flags);
-	put(&pt, CT_FIELD_ICMP_TYPE, w->icmp_type);
-	put(&pt, CT_FIELD_ICMP_CODE, w->icmp_code);
-	put(&pt, CT_FIELD_DPORT, w->dport);
-	put(&pt, CT_FIELD_SPORT, w->sport);
-	pt.value[CT_FIELD_DADDR] = ct_field_address(&w->dst);
-	pt.value[CT_FIELD_SADDR] = ct_field_address(&w->src);
-	put(&pt, CT_FIELD_DST_TYPE, w->dst_type);
-	put(&pt, CT_FIELD_SRC_TYPE, w->src_type);
-	put(&pt, CT_FIELD_TOS, w->tos);
-	put(&pt, CT_FIELD_TTL, w->ttl);
-	put(&pt, CT_FIELD_LENGTH, w->length);
-	put(&pt, CT_FIELD_MARK, w->mark);
-	put(&pt, CT_FIELD_CONNMARK, w->connmark);
-	return ct_dd_at(p->d, f, point_bit, &pt);
 }
 
 /* In words --------------------------------------------------------------------------------------

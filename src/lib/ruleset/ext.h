@@ -59,6 +59,10 @@ const struct ct_ext_def *ct_ext_of_proto(uint8_t proto, uint8_t family);
 /* The option of @e with that name, or null when it was not given. */
 struct ct_rule_option *ct_ext_option(const struct ct_rule_ext *e, const char *name);
 
+/* A rule as iptables-save words it: "-A INPUT -p tcp -j ACCEPT". */
+void ct_rule_words(const struct ct_ruleset *rs, const struct ct_rule_chain *c,
+		   const struct ct_rule *rule, struct ct_text *to);
+
 /* A read extension as iptables-save words it, after -m or -j; cut to @size bytes. */
 void ct_rule_ext_words(const struct ct_rule_ext *e, char *to, size_t size);
 

@@ -143,6 +143,14 @@ static int print_chain(struct printing *p, const struct ct_rule_chain *c)
 	return print_line(p, &t);
 }
 
+void ct_rule_words(const struct ct_ruleset *rs, const struct ct_rule_chain *c,
+		   const struct ct_rule *rule, struct ct_text *to)
+{
+	ct_text_str(to, "-A ");
+	ct_text_str(to, c->name);
+	put_rule(to, rs, rule);
+}
+
 static int print_rule(struct printing *p, const struct ct_rule_chain *c, const struct ct_rule *rule)
 {
 	struct ct_text t;
@@ -152,9 +160,7 @@ static int print_rule(struct printing *p, const struct ct_rule_chain *c, const s
 		put_counters(&t, rule->packets, rule->bytes);
 		ct_text_char(&t, ' ');
 	}
-	ct_text_str(&t, "-A ");
-	ct_text_str(&t, c->name);
-	put_rule(&t, p->rs, rule);
+	ct_rule_words(p->rs, c, rule, &t);
 	return print_line(p, &t);
 }
 
