@@ -143,7 +143,7 @@ static int lint_main(void *state, const struct common_options *common, int argc,
 
 const struct command command_lint = {
 	.name = "lint",
-	.summary = "Find what is wrong with a rule set's use of tracking, proved for every packet",
+	.summary = "Find what is wrong with the use of tracking in rules, proved",
 	.arguments = "[FILE ...]",
 	.options = lint_options,
 	.option = lint_option,
