@@ -34,6 +34,7 @@ enum replay_key {
 	KEY_FIDELITY,
 	KEY_SEED,
 	KEY_HELPER,
+	KEY_FOLLOW_NAT,
 	KEY_FIX_CHECKSUMS,
 	KEY_PAD,
 };
@@ -59,6 +60,8 @@ static const struct option_spec replay_specs[] = {
 	{ "local", 0, "ADDR[/LEN],...", KEY_LOCAL, "addresses of the machine in the middle" },
 	{ "host", 0, NULL, KEY_HOST, "that machine is a host and forwards nothing" },
 	{ "case", 0, "DIR", KEY_CASE, "a recorded case: capture, rules, settings, role" },
+	{ "follow-nat", 0, NULL, KEY_FOLLOW_NAT,
+	  "readdress answers to what rules made of their flow" },
 	{ "fix-checksums", 0, NULL, KEY_FIX_CHECKSUMS, "take every checksum for right" },
 	{ "pad", 0, NULL, KEY_PAD, "fill packets cut by the snap length with zeroes" },
 	{ NULL, 0, NULL, 0, NULL },
@@ -250,6 +253,9 @@ static int replay_option(void *state, int key, const char *value, struct ct_err 
 		return option_fidelity(o, value, err);
 	case KEY_SEED:
 		return option_seed(o, value, err);
+	case KEY_FOLLOW_NAT:
+		o->cfg.follows_nat = true;
+		return 0;
 	case KEY_FIX_CHECKSUMS:
 		o->cfg.fixes_checksums = true;
 		return 0;

@@ -226,7 +226,8 @@ static int choose_capture(const struct reading *rd)
 		return r;
 	memcpy(rd->c->numbering, rd->c->capture, sizeof(rd->c->numbering));
 	memcpy(rd->c->capture, path, sizeof(rd->c->capture));
-	rd->cfg->fixes_checksums = rd->cfg->pads = rd->cfg->raises_hops = false;
+	if (!rd->cfg->follows_nat)
+		rd->cfg->fixes_checksums = rd->cfg->pads = rd->cfg->raises_hops = false;
 	return 0;
 }
 
@@ -241,6 +242,7 @@ static int read_case(const struct reading *rd, const struct sim_sysctls *sysctls
 		return ct_err_set(rd->err, -EINVAL, "%s/case.json: names no capture", rd->dir);
 	cfg->fixes_checksums = is_true(rd, "fix_checksums");
 	cfg->pads = is_true(rd, "pad");
+	cfg->follows_nat = is_true(rd, "follow_nat");
 	cfg->engine.settings.acct = 1;
 	cfg->limit = (uint64_t)json_integer_value(json_object_get(rd->root, "limit"));
 	r = join(rd, pcap, rd->c->capture);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/sim/follow.h"
+
 enum { BURST = 32, ROOM_SIZE = 65536, GRAIN_NS = 4000000 };
 
 /* What is collected for one call of the engine: packets within one tick of its clock. */
@@ -23,6 +25,7 @@ struct sim {
 	struct ct_hooks hooks;
 	struct sim_outcome outcome;
 	struct burst burst;
+	struct sim_follow *follow; /* owned; null: answers stay as they are */
 	uint8_t *room; /* owned: for packets that are filled up or changed, one each of a burst */
 	unsigned n_uncounted; /* packets since the peak was looked at */
 };
@@ -62,9 +65,12 @@ struct sim *sim_new(const struct sim_config *cfg, struct ct_err *err)
 	s->hooks.rules6 = cfg->rules6;
 	s->hooks.router = cfg->machine->router;
 	s->room = malloc((size_t)BURST * ROOM_SIZE);
-	if (!s->room)
+	s->follow = cfg->follows_nat ? sim_follow_new() : NULL;
+	if (!s->room || (cfg->follows_nat && !s->follow))
 		(void)ct_err_set(err, -ENOMEM, "no memory for a run");
-	if (!s->room || make_hooks(s, err) < 0) {
+	else
+		(void)make_hooks(s, err);
+	if (!s->hooks.nat) {
 		sim_free(s);
 		return NULL;
 	}
@@ -78,6 +84,7 @@ void sim_free(struct sim *s)
 	ct_nat_free(s->hooks.nat);
 	ct_engine_free(s->hooks.engine);
 	ct_defrag_free(s->hooks.defrag);
+	sim_follow_free(s->follow);
 	free(s->room);
 	free(s);
 }
@@ -146,8 +153,10 @@ static void raise_hops(struct ct_packet *p, uint8_t *room)
 	room[at] = 64;
 }
 
-/* Makes a packet of a frame. 1, 0 when there is none in it, -EBADMSG when IP refuses it. */
-static int make_packet(struct sim *s, const struct frame *f, struct ct_packet *p, uint8_t *room)
+/* Makes a packet of a frame. 1, 0 when there is none in it, -EBADMSG when IP refuses it. @via gets
+ * the interface of a packet that was readdressed. */
+static int make_packet(struct sim *s, const struct frame *f, struct ct_packet *p, uint8_t *room,
+		       const char **via)
 {
 	const uint8_t *data;
 	uint32_t size;
@@ -172,6 +181,7 @@ static int make_packet(struct sim *s, const struct frame *f, struct ct_packet *p
 		pad_packet(p, room);
 	if (s->cfg.raises_hops)
 		raise_hops(p, room);
+	*via = s->follow ? sim_follow_apply(s->follow, p, room) : NULL;
 	return ct_packet_receive(p) < 0 ? -EBADMSG : 1;
 }
 
@@ -189,24 +199,41 @@ static void set_helper(const struct sim *s, struct ct_packet *p)
 			p->helper = s->cfg.helpers[i].helper;
 }
 
-/* The number that the frame of the next IP packet has in another capture. */
-static uint64_t next_number(struct merge *numbering)
+/* The frame of the next IP packet in another capture. False at its end. */
+static bool next_numbered(struct merge *numbering, struct frame *out)
 {
-	struct frame f;
 	struct ct_err err;
 
 	for (;;) {
 		const uint8_t *data;
 		uint32_t size;
 
-		if (merge_next(numbering, &f) == 0) {
+		if (merge_next(numbering, out) == 0) {
 			if (merge_fill(numbering, &err) <= 0)
-				return 0;
+				return false;
 			continue;
 		}
-		if (!frame_ip(&f, &data, &size) && size >= 20)
-			return f.number;
+		if (!frame_ip(out, &data, &size) && size >= 20)
+			return true;
 	}
+}
+
+/* A recording's frame goes by the number of the capture it was made of. Where answers follow our
+ * own translations, they are those of that capture: the recorded ones followed the kernel's. */
+static bool take_numbered(const struct sim *s, struct frame *f)
+{
+	struct frame other;
+
+	if (!s->cfg.numbering)
+		return true;
+	if (!next_numbered(s->cfg.numbering, &other))
+		return false;
+	if (s->follow) {
+		other.at = f->at;
+		*f = other;
+	}
+	f->number = other.number;
+	return true;
 }
 
 static void note_time(struct sim_outcome *o, ct_time at)
@@ -263,41 +290,53 @@ static void count_passage(struct sim_outcome *o, const struct ct_packet *p,
 		o->n_unrouted++;
 }
 
-/* One by one, through all the hooks. */
-static void feed_hooks(struct sim *s, const struct frame *f, const char *captured)
+/* Where the packet enters, and through the hooks. */
+static void pass_hooks(struct sim *s, struct ct_packet *p, struct sim_packet *told,
+		       struct ct_passage *was)
 {
-	struct sim_packet told = { .at = f->at, .fate = SIM_GONE };
+	struct ct_way way = { told->in, told->is_sent };
+
+	p->hook = way.is_sent ? CT_HOOK_OUTPUT : CT_HOOK_PREROUTING;
+	set_helper(s, p);
+	ct_hooks_packet(&s->hooks, p, &way, s->outcome.last, was);
+	count_passage(&s->outcome, p, was);
+	told->fate = fate_of(was, way.is_sent);
+	if (s->follow && (told->fate == SIM_FORWARDED || told->fate == SIM_SENT))
+		sim_follow_learn(s->follow, told->data, told->size, was->data, was->size,
+				 was->way_on.out);
+}
+
+/* One by one, through all the hooks. */
+static void feed_hooks(struct sim *s, struct frame f, const char *captured)
+{
+	struct sim_packet told = { .at = f.at, .fate = SIM_GONE };
 	struct sim_outcome *o = &s->outcome;
 	struct ct_passage was = { .table = NULL };
-	struct ct_way way = { .in = NULL };
+	const char *via = NULL;
 	struct ct_packet p;
-	int kind = make_packet(s, f, &p, s->room);
+	int kind = take_numbered(s, &f) ? make_packet(s, &f, &p, s->room, &via) : 0;
 
 	if (kind == 0)
 		return;
-	note_time(o, f->at);
+	note_time(o, told.at);
+	told.number = f.number;
 	told.is_refused = kind < 0;
 	told.data = p.data;
 	told.size = p.size;
 	if (p.data[0] >> 4 == 4 || (p.data[0] >> 4 == 6 && p.size >= 40))
-		told.is_sent = way.is_sent = sim_machine_way(s->cfg.machine, &p, captured, &way.in);
-	told.in = way.in;
-	if (kind > 0) {
-		p.hook = way.is_sent ? CT_HOOK_OUTPUT : CT_HOOK_PREROUTING;
-		set_helper(s, &p);
-		ct_hooks_packet(&s->hooks, &p, &way, o->last, &was);
-		count_passage(o, &p, &was);
-		told.fate = fate_of(&was, way.is_sent);
-	} else {
+		told.is_sent = sim_machine_way(s->cfg.machine, &p, captured, &told.in);
+	if (via && !told.is_sent)
+		told.in = via;
+	if (kind > 0)
+		pass_hooks(s, &p, &told, &was);
+	else
 		o->n_refused++;
-	}
 	ct_engine_advance(s->hooks.engine, o->last);
 	o->by_fate[told.fate]++;
 	if (++s->n_uncounted == BURST)
 		note_table(s, BURST);
 	told.packet = &p;
 	told.passage = &was;
-	told.number = s->cfg.numbering ? next_number(s->cfg.numbering) : f->number;
 	if (s->cfg.packet)
 		s->cfg.packet(s->cfg.user, &told);
 }
@@ -385,7 +424,8 @@ static void feed_burst(struct sim *s, const struct frame *f)
 	struct ct_packet *p = &b->packets[b->n];
 	uint8_t *own = s->room + (size_t)b->n * ROOM_SIZE;
 	struct sim_outcome *o = &s->outcome;
-	int kind = make_packet(s, f, p, own);
+	const char *via;
+	int kind = make_packet(s, f, p, own, &via);
 	const uint8_t *fragment;
 	enum ct_route route;
 
@@ -424,13 +464,13 @@ static bool is_enough(const struct sim *s)
 
 int sim_step(struct sim *s, struct merge *m, struct ct_err *err)
 {
-	bool is_stepwise = s->cfg.packet || s->cfg.rules4 || s->cfg.rules6;
+	bool is_stepwise = s->cfg.packet || s->cfg.numbering || s->cfg.rules4 || s->cfg.rules6;
 	int more = is_enough(s) ? 0 : merge_fill(m, err);
 	struct frame f;
 
 	while (more > 0 && !is_enough(s) && merge_next(m, &f) > 0) {
 		if (is_stepwise)
-			feed_hooks(s, &f, merge_interface(m));
+			feed_hooks(s, f, merge_interface(m));
 		else
 			feed_burst(s, &f);
 	}

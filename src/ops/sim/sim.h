@@ -69,10 +69,13 @@ struct sim_config {
 	bool fixes_checksums; /* every checksum counts as right */
 	bool pads;	      /* packets cut by the snap length are filled up with zeroes */
 	bool raises_hops;     /* a packet on its last hop is given more of them */
+	bool follows_nat;     /* answers are readdressed to what rules made of the flow */
 	bool has_series;
-	uint64_t limit;		 /* packets; 0 all */
-	struct merge *numbering; /* borrowed: whose frames are counted instead; or null */
-	sim_packet_fn *packet;	 /* may be null */
+	uint64_t limit; /* packets; 0 all */
+	/* Borrowed: the capture that a recording was made of, whose frames are counted instead;
+	 * or null. */
+	struct merge *numbering;
+	sim_packet_fn *packet; /* may be null */
 	void *user;
 };
 
