@@ -85,27 +85,28 @@ class Machine:
         """Waits until no watcher is left."""
         assert k.wait_for(lambda: not self.watchers(), 10), "the watcher stays"
 
-    def kill_at(self, call, n, *argv, alone=False):
+    def kill_at(self, call, n, *argv, alone=False, within=None):
         """Runs conntune and kills it by SIGKILL as it enters its @n-th @call; unless @alone it is
         the first process of a namespace, with which all that it started is killed in the same
         moment. True when it was killed; False when it ended before."""
         others = [] if alone else ["-f"]
         first = [] if alone else ["unshare", "--pid", "--fork"]
-        done = k.run(*self.enter(STRACE, *others, "-qq", "-o", "/dev/null", "-e",
+        where = ["ip", "netns", "exec", within.name] if within else []
+        done = k.run(*where, *self.enter(STRACE, *others, "-qq", "-o", "/dev/null", "-e",
                                  f"inject={call}:signal=KILL:when={n}", *first, k.CONNTUNE, *argv),
                      check=False)
         # unshare dies oddly of a killed child; a sentence of ours would be another failure
         assert done.returncode == 0 or "conntune:" not in done.stderr, done
         return done.returncode != 0
 
-    def kill_everywhere(self, *argv, alone=False):
+    def kill_everywhere(self, *argv, **kw):
         """Kills conntune in each place, one after the other: yields (call, n, was killed) and
         ends each row with the run that was not killed. Reading (openat) is sampled."""
         for call in WRITES:
             n, killed = 0, True
             while killed:
                 n += 1 if call != "openat" else 1 + n // 8
-                killed = self.kill_at(call, n, *argv, alone=alone)
+                killed = self.kill_at(call, n, *argv, **kw)
                 yield call, n, killed
 
 

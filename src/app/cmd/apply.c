@@ -30,6 +30,7 @@ enum apply_key {
 	KEY_YES,
 	KEY_FORCE,
 	KEY_BOUND,
+	KEY_PERSIST,
 };
 
 struct apply_state {
@@ -48,6 +49,8 @@ static const struct option_spec apply_options[] = {
 	{ "bound", 0, "drop|invalid|reset=N", KEY_BOUND,
 	  "while it waits, take all back at once when these rise by more than N a second (10, "
 	  "100, 100; 0 never)" },
+	{ "persist", 'p', NULL, KEY_PERSIST,
+	  "also for the next boots: write the files that this system reads" },
 	{ "yes", 'y', NULL, KEY_YES, "do not ask" },
 	{ "force", 'f', NULL, KEY_FORCE, "also where a value is not what the plan was made from" },
 	{ NULL, 0, NULL, 0, NULL },
@@ -97,6 +100,9 @@ static int apply_option(void *state, int key, const char *value, struct ct_err *
 		return 0;
 	case KEY_WITHIN:
 		return set_within(s, value, err);
+	case KEY_PERSIST:
+		s->plan.is_persistent = true;
+		return 0;
 	case KEY_YES:
 		s->is_sure = true;
 		return 0;
@@ -151,6 +157,45 @@ struct apply_run {
 	struct host *machine;
 };
 
+/* The lines that @new has and @old has not, or the other way round. */
+static void show_lines(struct writer *w, char sign, const char *new, const char *old)
+{
+	while (*new) {
+		size_t n = strcspn(new, "\n");
+		char line[256];
+		bool is_common = false;
+
+		for (const char *at = old; *at && !is_common;
+		     at += strcspn(at, "\n"), at += *at != 0)
+			is_common = strcspn(at, "\n") == n && memcmp(at, new, n) == 0;
+		(void)snprintf(line, sizeof(line), "%c %.*s", sign, (int)n, new);
+		if (!is_common)
+			writer_para(w, 4, line);
+		new += n + (new[n] != '\0');
+	}
+}
+
+static const char *saved_text(const struct draft *d, const char *name)
+{
+	for (size_t i = 0; name && i < d->n_texts; i++)
+		if (strcmp(d->texts[i].name, name) == 0)
+			return d->texts[i].text.p ? d->texts[i].text.p : "";
+	return "";
+}
+
+static void show_files(struct writer *w, const struct draft *d)
+{
+	for (size_t i = 0; i < d->journal.n_steps; i++) {
+		const struct step *p = &d->journal.steps[i];
+
+		if (p->kind != STEP_file)
+			continue;
+		writer_para(w, 2, p->path);
+		show_lines(w, '-', saved_text(d, p->from), saved_text(d, p->to));
+		show_lines(w, '+', saved_text(d, p->to), saved_text(d, p->from));
+	}
+}
+
 static void show_draft(struct writer *w, const struct draft *d)
 {
 	static const struct writer_column columns[] = {
@@ -168,11 +213,12 @@ static void show_draft(struct writer *w, const struct draft *d)
 		writer_str(w, "what", NULL, p->what);
 		writer_str(w, "path", NULL, p->path);
 		writer_str(w, "netns", NULL, p->where ? p->where : "");
-		writer_str(w, "from", NULL, p->from ? p->from : "none");
-		writer_str(w, "to", NULL, p->to ? p->to : "none");
+		writer_str(w, "from", NULL, change_value(p, p->from));
+		writer_str(w, "to", NULL, change_value(p, p->to));
 		writer_end(w);
 	}
 	writer_end(w);
+	show_files(w, d);
 	for (size_t i = 0; i < d->n_remarks; i++)
 		writer_para(w, 0, d->remarks[i]);
 }
@@ -189,6 +235,29 @@ static void show_bounds(struct writer *w, const struct journal_bounds *b)
 	writer_para(w, 0, text);
 }
 
+/* The rehearsal of the next boot: what was asked to last and will not. */
+static void show_lasting(struct writer *w, const struct apply_run *run)
+{
+	const struct plan *p = &run->state->plan;
+	auto_fini(settings) struct settings s = { 0 };
+
+	if (!p->is_persistent || settings_read(run->machine, &s, NULL) < 0)
+		return;
+	for (unsigned i = 0; i < p->n_sets; i++) {
+		const struct setting_value *v = settings_at(&s, p->set[i].setting->name);
+		char text[512];
+
+		if (v->is_after_known && v->is_now_known && v->after == v->now)
+			continue;
+		(void)snprintf(text, sizeof(text),
+			       "%s will not hold after the next boot as things are: %s "
+			       "('conntune boot' rehearses it).",
+			       v->setting->name,
+			       v->boot_why[0] ? v->boot_why : "nothing sets it then");
+		writer_para(w, 0, text);
+	}
+}
+
 static void show_done(struct writer *w, const struct apply_run *run, const struct draft *d)
 {
 	const struct txn_options *o = &run->state->txn;
@@ -197,6 +266,7 @@ static void show_done(struct writer *w, const struct apply_run *run, const struc
 	writer_u64(w, "number", NULL, d->journal.number);
 	writer_str(w, "state", NULL, journal_state_name(d->journal.state));
 	change_log_write(w, &run->state->log);
+	show_lasting(w, run);
 	if (d->journal.state == JOURNAL_waiting) {
 		(void)snprintf(text, sizeof(text),
 			       "Change %u is made, and taken back in %" PRIu32

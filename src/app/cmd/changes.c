@@ -67,6 +67,13 @@ void change_log_write(struct writer *w, const struct change_log *log)
 	writer_end(w);
 }
 
+const char *change_value(const struct step *p, const char *value)
+{
+	if (p->kind == STEP_setting)
+		return value;
+	return value ? "a file" : "none";
+}
+
 struct host *changes_host(const struct common_options *common)
 {
 	struct host *h = cmd_host(common);

@@ -24,6 +24,9 @@ struct txn_teller change_log_teller(struct change_log *log);
 /* Writes it as a list; nothing when nothing happened. */
 void change_log_write(struct writer *w, const struct change_log *log);
 
+/* A value before or after, for people: that of a setting, or whether there is a file. */
+const char *change_value(const struct step *p, const char *value);
+
 /* Opens the machine to be changed; null with a message for a copy. */
 struct host *changes_host(const struct common_options *common);
 

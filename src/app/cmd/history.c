@@ -18,14 +18,6 @@ static int history_option(void *state, int key, const char *value, struct ct_err
 	return 0;
 }
 
-/* A file's texts are kept elsewhere; for people it is there or not. */
-static const char *value_text(const struct step *p, const char *value)
-{
-	if (p->kind == STEP_setting)
-		return value;
-	return value ? "a text" : "none";
-}
-
 static void write_steps(struct writer *w, const struct journal *j)
 {
 	writer_list(w, "steps", NULL, NULL, 0);
@@ -37,8 +29,8 @@ static void write_steps(struct writer *w, const struct journal *j)
 		writer_str(w, "path", NULL, p->path);
 		if (p->where)
 			writer_str(w, "netns", NULL, p->where);
-		writer_str(w, "from", NULL, value_text(p, p->from));
-		writer_str(w, "to", NULL, value_text(p, p->to));
+		writer_str(w, "from", NULL, change_value(p, p->from));
+		writer_str(w, "to", NULL, change_value(p, p->to));
 		writer_end(w);
 	}
 	writer_end(w);

@@ -44,12 +44,12 @@ const char *draft_save(struct draft *d, const char *suffix, const void *bytes, s
 }
 
 int draft_add_file(struct draft *d, struct host *h, const char *path, const void *bytes,
-		   size_t size, struct ct_err *err)
+		   size_t size, uint32_t mode, struct ct_err *err)
 {
 	auto_fini(ct_buf) struct ct_buf old = { 0 };
 	int r = host_read(h, path, &old);
 	bool was_there = r == 0;
-	struct step s = { .kind = STEP_file, .what = path, .path = path };
+	struct step s = { .kind = STEP_file, .what = path, .path = path, .mode = mode };
 
 	if (r < 0 && r != -ENOENT)
 		return ct_err_set(err, r, "%s: %s", path, strerror(-r));
@@ -76,9 +76,11 @@ void draft_fini(struct draft *d)
 int draft_make(struct host *machine, struct host *h, const struct plan *p,
 	       const struct draft_options *o, struct draft *out, struct ct_err *err)
 {
-	int r = 0;
+	int r;
 
 	out->journal.reason = journal_text(&out->journal, p->reason);
 	r = draft_settings(machine, h, p, o, out, err);
+	if (r == 0 && p->is_persistent)
+		r = draft_persist(h, p, o, out, err);
 	return r;
 }

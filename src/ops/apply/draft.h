@@ -35,14 +35,18 @@ struct draft_options {
  * when it does not exist. */
 int draft_make(struct host *machine, struct host *h, const struct plan *p,
 	       const struct draft_options *o, struct draft *out, struct ct_err *err);
+/* The writes that remove all that --persist ever wrote. */
+int draft_forget(struct host *h, struct draft *d, struct ct_err *err);
+
 void draft_fini(struct draft *d);
 
 /* Adds a remark. -ENOMEM. */
 int draft_remark(struct draft *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Adds a file to be written: @bytes null removes it. Nothing is added when it is so already. */
+/* Adds a file to be written, @mode when it is new: @bytes null removes it. Nothing is added when it
+ * is so already. */
 int draft_add_file(struct draft *d, struct host *h, const char *path, const void *bytes,
-		   size_t size, struct ct_err *err);
+		   size_t size, uint32_t mode, struct ct_err *err);
 
 /* Saves @bytes under a name of its own ("3.SUFFIX"), which is borrowed from the journal; null when
  * memory is out. */

@@ -10,4 +10,8 @@
 int draft_settings(struct host *machine, struct host *h, const struct plan *p,
 		   const struct draft_options *o, struct draft *d, struct ct_err *err);
 
+/* The same for the next boots, as files. */
+int draft_persist(struct host *h, const struct plan *p, const struct draft_options *o,
+		  struct draft *d, struct ct_err *err);
+
 #endif

@@ -12,6 +12,7 @@ struct step_ops {
 		    enum step_found *out, char now[STEP_NOW], struct ct_err *err);
 	int (*write)(struct host *h, const struct journal *j, const struct step *p, bool is_undo,
 		     struct ct_err *err);
+	void (*clean)(struct host *h, const struct step *p); /* or null */
 	bool is_lasting;
 };
 

@@ -97,13 +97,13 @@ static int read_step(struct journal *j, const json_t *o)
 {
 	const char *kind;
 	struct step s = { 0 };
-	int64_t netns;
+	int64_t netns, mode;
 	int k;
 
 	if (!text_of(o, "kind", &kind) || !text_of(o, "where", &s.where) ||
 	    !text_of(o, "what", &s.what) || !text_of(o, "path", &s.path) ||
 	    !text_of(o, "from", &s.from) || !text_of(o, "to", &s.to) ||
-	    !number_of(o, "netns", INT64_MAX, &netns))
+	    !number_of(o, "netns", INT64_MAX, &netns) || !number_of(o, "mode", 07777, &mode))
 		return -EINVAL;
 	k = index_of(kind_names, STEP_KINDS, kind);
 	if (k < 0 || !s.what || !s.path || (!s.from && !s.to))
@@ -112,6 +112,7 @@ static int read_step(struct journal *j, const json_t *o)
 		return -EINVAL;
 	s.kind = (enum step_kind)k;
 	s.netns = (uint64_t)netns;
+	s.mode = (uint32_t)mode;
 	return journal_add(j, &s);
 }
 
@@ -203,10 +204,11 @@ static json_t *of_steps(const struct journal *j)
 		const struct step *s = &j->steps[i];
 
 		(void)json_array_append_new(
-			list, json_pack("{s:s, s:I, s:o*, s:s, s:s, s:o*, s:o*}", "kind",
-					kind_names[s->kind], "netns", (json_int_t)s->netns, "where",
-					optional(s->where), "what", s->what, "path", s->path,
-					"from", optional(s->from), "to", optional(s->to)));
+			list, json_pack("{s:s, s:I, s:I, s:o*, s:s, s:s, s:o*, s:o*}", "kind",
+					kind_names[s->kind], "netns", (json_int_t)s->netns, "mode",
+					(json_int_t)s->mode, "where", optional(s->where), "what",
+					s->what, "path", s->path, "from", optional(s->from), "to",
+					optional(s->to)));
 	}
 	return list;
 }

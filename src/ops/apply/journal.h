@@ -48,6 +48,7 @@ struct step {
 	const char *from;  /* the value before; for a file or rules the name of a saved text, null
 			      for a file that was not there */
 	const char *to;	   /* the value after; likewise, null for a file that is removed */
+	uint32_t mode;	   /* of a file that is new */
 };
 
 /* Counters that may not rise faster than before the change: per second, 0 for any. */

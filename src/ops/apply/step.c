@@ -95,3 +95,11 @@ bool step_is_lasting(const struct step *p)
 {
 	return ops[p->kind]->is_lasting;
 }
+
+void step_clean(struct site *s, const struct step *p)
+{
+	struct host *h;
+
+	if (ops[p->kind]->clean && site_in(s, p->netns, &h, NULL) == 0)
+		ops[p->kind]->clean(h, p);
+}

@@ -37,6 +37,9 @@ int step_look(struct site *s, const struct journal *j, const struct step *p, enu
 int step_write(struct site *s, const struct journal *j, const struct step *p, bool is_undo,
 	       struct ct_err *err);
 
+/* Removes what a kill in the middle of its write left about. */
+void step_clean(struct site *s, const struct step *p);
+
 /* Whether it outlives a boot. */
 bool step_is_lasting(const struct step *p);
 

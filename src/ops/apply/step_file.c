@@ -10,8 +10,6 @@
 #include "ops/apply/store.h"
 #include "ops/host/write.h"
 
-#define MODE 0644 /* of a new file */
-
 /* Whether @now (null: no file) is what is saved under @name (null: no file). */
 static int is_saved(struct host *h, const struct journal *j, const char *name,
 		    const struct ct_buf *now, bool *out)
@@ -48,6 +46,16 @@ static int look(struct host *h, const struct journal *j, const struct step *p, e
 	return 0;
 }
 
+static int make_folder_of(struct host *h, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[256];
+	int n = snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
+
+	return n < 0 || (size_t)n >= sizeof(folder) ? -ENAMETOOLONG
+						    : host_make_folder(h, folder, 0755);
+}
+
 static int write_file(struct host *h, const struct journal *j, const struct step *p, bool is_undo,
 		      struct ct_err *err)
 {
@@ -62,8 +70,19 @@ static int write_file(struct host *h, const struct journal *j, const struct step
 	r = store_get_text(h, j->number, name, &text);
 	if (r < 0)
 		return ct_err_set(err, -EIO, "what was saved of it: %s", strerror(-r));
-	r = host_replace(h, p->path, text.p, text.len, MODE);
+	r = make_folder_of(h, p->path);
+	r = r < 0 ? r : host_replace(h, p->path, text.p, text.len, p->mode);
 	return r < 0 ? ct_err_set(err, r, "it cannot be written: %s", strerror(-r)) : 0;
 }
 
-const struct step_ops step_file_ops = { .look = look, .write = write_file, .is_lasting = true };
+static void clean(struct host *h, const struct step *p)
+{
+	(void)host_clean(h, p->path);
+}
+
+const struct step_ops step_file_ops = {
+	.look = look,
+	.write = write_file,
+	.clean = clean,
+	.is_lasting = true,
+};

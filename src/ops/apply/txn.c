@@ -55,6 +55,7 @@ static int undo_step(struct site *s, const struct journal *j, const struct step 
 		return r;
 	switch (found) {
 	case STEP_OLD:
+		step_clean(s, p);
 		return 0;
 	case STEP_GONE:
 		tell(t, TXN_GONE, j, p, now);

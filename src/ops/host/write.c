@@ -156,6 +156,18 @@ int host_replace(struct host *h, const char *path, const void *bytes, size_t siz
 	return sync_folder(real);
 }
 
+int host_clean(struct host *h, const char *path)
+{
+	char real[HOST_MAX_PATH], temporary[HOST_MAX_PATH];
+	int r;
+
+	if (!host_is_live(h))
+		return -EROFS;
+	r = real_path(path, real);
+	r = r < 0 ? r : beside(real, temporary);
+	return r < 0 ? r : unlink(temporary) < 0 && errno != ENOENT ? -errno : 0;
+}
+
 int host_remove(struct host *h, const char *path)
 {
 	char temporary[HOST_MAX_PATH];

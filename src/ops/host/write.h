@@ -19,6 +19,9 @@ int host_write_value(struct host *h, const char *path, const char *text);
  * is followed. */
 int host_replace(struct host *h, const char *path, const void *bytes, size_t size, uint32_t mode);
 
+/* Removes what an interrupted host_replace() of @path left beside it. */
+int host_clean(struct host *h, const char *path);
+
 /* Removes a file, or what an interrupted host_replace() left of it. 0 when there is none. */
 int host_remove(struct host *h, const char *path);
 
