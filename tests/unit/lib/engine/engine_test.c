@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * lib/engine: a connection's life, limits, time, memory that runs out.
+ * lib/engine: a connection's life, limits, time.
  */
 #include <conntune/engine.h>
 #include <errno.h>
-#include <stdlib.h>
 
 #include "tap.h"
 #include "unit/lib/engine/build.h"
@@ -186,52 +185,6 @@ TEST(a_full_table_drops_new_connections_only)
 	ct_engine_free(en);
 }
 
-/* Memory that runs out at the nth request, and counts what is not given back. */
-struct meter {
-	int left, n_held;
-};
-
-static void *meter_alloc(void *user, size_t size, size_t align)
-{
-	struct meter *m = user;
-
-	if (m->left == 0)
-		return NULL;
-	m->left--;
-	m->n_held++;
-	return aligned_alloc(align, (size + align - 1) / align * align);
-}
-
-static void meter_free(void *user, void *p, size_t size)
-{
-	struct meter *m = user;
-
-	(void)size;
-	m->n_held--;
-	free(p);
-}
-
-TEST(memory_may_end_anywhere)
-{
-	for (int n = 0; n < 40; n++) {
-		struct meter meter = { .left = n };
-		struct ct_engine_config cfg;
-		struct ct_engine *en;
-		struct made m;
-
-		ct_engine_config_default(&cfg);
-		cfg.settings.acct = 1;
-		cfg.memory = (struct ct_memory){ meter_alloc, meter_free, &meter };
-		en = ct_engine_new(&cfg, NULL);
-		for (unsigned i = 0; en && i < 20000; i++)
-			feed(en, made_udp(&m, CLIENT + i, 1000, SERVER, 53), 0);
-		if (en)
-			feed(en, made_tcp(&m, CLIENT, 1000, SERVER, 80, SYN, 1, 0), 0);
-		ct_engine_free(en);
-		EQ_INT(meter.n_held, 0);
-	}
-}
-
 TEST(a_large_table_grows_and_finds_everything)
 {
 	enum { MANY = 200000 };
@@ -327,6 +280,6 @@ TEST(settings_are_found_by_every_spelling)
 TAP_MAIN(&tap_udp_becomes_a_stream_after_two_seconds, &tap_tcp_lives_and_its_syn_again_begins_anew,
 	 &tap_entries_end_on_their_tick_and_in_order, &tap_handles_die_with_their_entries,
 	 &tap_unconfirmed_entries_count_but_are_not_found,
-	 &tap_a_full_table_drops_new_connections_only, &tap_memory_may_end_anywhere,
+	 &tap_a_full_table_drops_new_connections_only,
 	 &tap_a_large_table_grows_and_finds_everything, &tap_bursts_do_what_single_packets_do,
 	 &tap_settings_are_found_by_every_spelling)
