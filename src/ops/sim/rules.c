@@ -29,6 +29,24 @@ static int read_all(int fd, struct ct_buf *out)
 	}
 }
 
+/* "line 3: sentence" becomes "FILE:3: sentence". */
+static int name_place(struct ct_err *err, const char *name)
+{
+	struct ct_err told = { "" };
+	size_t digits = 0;
+
+	if (!err)
+		return -EINVAL;
+	if (strncmp(err->text, "line ", 5) == 0)
+		digits = strspn(err->text + 5, "0123456789");
+	if (digits == 0)
+		return ct_err_wrap(err, -EINVAL, "%s", name);
+	(void)ct_err_set(&told, -EINVAL, "%s:%.*s%s", name, (int)digits, err->text + 5,
+			 err->text + 5 + digits);
+	*err = told;
+	return -EINVAL;
+}
+
 int sim_rules_file(const char *path, unsigned syntax, struct ct_ruleset **out, struct ct_err *err)
 {
 	bool is_stdin = strcmp(path, "-") == 0;
@@ -43,5 +61,5 @@ int sim_rules_file(const char *path, unsigned syntax, struct ct_ruleset **out, s
 	if (r < 0)
 		return ct_err_set(err, r, "%s: %s", name, strerror(-r));
 	*out = ct_ruleset_parse(text.p ? text.p : "", text.len, syntax, err);
-	return *out ? 0 : ct_err_wrap(err, -EINVAL, "%s", name);
+	return *out ? 0 : name_place(err, name);
 }
