@@ -5,14 +5,12 @@
 #include "app/cmd/rule_sides.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/base/buf.h"
 #include "lib/base/clean.h"
+#include "ops/sim/rules.h"
 
-#define MAX_SIZE      (64u << 20)
 #define SAVE_LIMIT_MS 20000u
 
 void rule_sides_fini(struct rule_sides *s)
@@ -20,36 +18,6 @@ void rule_sides_fini(struct rule_sides *s)
 	ct_ruleset_free(s->v4.rules);
 	ct_ruleset_free(s->v6.rules);
 	*s = (struct rule_sides){ 0 };
-}
-
-static int read_all(int fd, struct ct_buf *out)
-{
-	for (;;) {
-		ssize_t n;
-
-		if (out->len > MAX_SIZE)
-			return -EFBIG;
-		if (ct_buf_reserve(out, 65536) < 0)
-			return -ENOMEM;
-		n = read(fd, out->p + out->len, 65536);
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return 0;
-		out->len += (size_t)n;
-	}
-}
-
-static int read_file(const char *path, struct ct_buf *out, struct ct_err *err)
-{
-	bool is_stdin = strcmp(path, "-") == 0;
-	auto_fd int opened = is_stdin ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-	int r;
-
-	if (!is_stdin && opened < 0)
-		return ct_err_set(err, -errno, "%s: %s", path, strerror(errno));
-	r = read_all(is_stdin ? STDIN_FILENO : opened, out);
-	return r < 0 ? ct_err_set(err, r, "%s: %s", path, strerror(-r)) : 0;
 }
 
 static struct ct_ruleset *parse(const struct ct_buf *text, bool is_v6, struct ct_err *err)
@@ -74,22 +42,17 @@ static int keep(struct rule_sides *s, struct ct_ruleset *rules, const char *path
 
 int rule_sides_add(struct rule_sides *s, const char *path, struct ct_err *err)
 {
-	auto_fini(ct_buf) struct ct_buf text = { 0 };
 	size_t len = strlen(path);
-	bool is_named_v6 = len > 0 && path[len - 1] == '6';
+	bool is_v6 = len > 0 && path[len - 1] == '6';
 	struct ct_ruleset *rules;
-	int r = read_file(path, &text, err);
+	int r = sim_rules_file(path, is_v6 ? CT_SYNTAX_IP6TABLES : CT_SYNTAX_IPTABLES, &rules, err);
 
-	if (r < 0)
-		return r;
-	rules = parse(&text, is_named_v6, err);
-	if (!rules && !is_named_v6) {
-		rules = parse(&text, true, NULL);
-		is_named_v6 = rules != NULL;
+	if (r < 0 && !is_v6 && strcmp(path, "-") != 0 &&
+	    sim_rules_file(path, CT_SYNTAX_IP6TABLES, &rules, NULL) == 0) {
+		is_v6 = true;
+		r = 0;
 	}
-	if (!rules)
-		return ct_err_wrap(err, -EINVAL, "%s", path);
-	return keep(s, rules, path, is_named_v6, err);
+	return r < 0 ? r : keep(s, rules, path, is_v6, err);
 }
 
 static int of_program(struct rule_side *side, struct host *h, const char *name, bool is_v6,

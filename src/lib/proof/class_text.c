@@ -240,7 +240,7 @@ static ct_dd possible(struct ct_proof *p, enum ct_field f, enum ct_way_kind way)
 
 	switch ((unsigned)f) {
 	case CT_FIELD_STATE:
-		return ct_field_within(p->d, f, 0, N_PROOF_STATES - 1);
+		return ct_field_within(p->d, f, CT_PROOF_INVALID, CT_PROOF_ESTABLISHED);
 	case CT_FIELD_IIF:
 	case CT_FIELD_OIF:
 		if (way == CT_WAY_LOOPED)

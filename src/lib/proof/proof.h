@@ -105,6 +105,17 @@ enum ct_way_kind ct_way_kind_answer(enum ct_way_kind way);
 /* @set with any value of the fields @from to @to. */
 ct_dd ct_proof_any(struct ct_proof *p, ct_dd set, enum ct_field from, enum ct_field to);
 
+/* Headers that begin a connection which @rs lets through when it is tracked. */
+ct_dd ct_proof_openers(struct ct_proof *p, const struct ct_ruleset *rs, enum ct_way_kind way);
+
+/* The packets of @set, of @way, that there can be under @rs: first ones, INVALID ones, and later
+ * ones of connections that could begin, in either direction. */
+ct_dd ct_proof_possible(struct ct_proof *p, const struct ct_ruleset *rs, enum ct_way_kind way,
+			ct_dd set);
+
+/* The packets that fates let through. */
+ct_dd ct_proof_accepted(struct ct_proof *p, ct_dd fates);
+
 /* The packets that meet a rule which translates, if they are the first of their connection. */
 ct_dd ct_proof_translated(struct ct_proof *p, const struct ct_ruleset *rs, enum ct_way_kind way);
 

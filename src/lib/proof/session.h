@@ -16,6 +16,15 @@ struct ct_words {
 	uint32_t n_buckets;
 };
 
+/* Fates that were asked for. */
+struct ct_known_fates {
+	const struct ct_ruleset *rs;
+	const struct ct_rule_ext *ignored;
+	enum ct_way_kind way;
+	bool is_all_tracked, ignores_states;
+	ct_dd fates;
+};
+
 struct ct_proof {
 	struct ct_dds *d;
 	struct ct_atoms atoms;
@@ -28,6 +37,8 @@ struct ct_proof {
 	bool is_all_tracked;		   /* as if no rule kept anything from the tracker */
 	const struct ct_rule_ext *ignored; /* a match that counts as true; or null */
 	bool ignores_states;		   /* all matches on states do */
+	struct ct_known_fates known[32];   /* the last ones, in turn */
+	unsigned n_known;
 };
 
 /* Where a rule is looked at. */

@@ -9,6 +9,8 @@
 
 #include "lib/proof/nat.h"
 
+#define MAX_KNOWN (sizeof(((struct ct_proof *)0)->known) / sizeof(struct ct_known_fates))
+
 #define ENTER(hook)                                                                                \
 	{ CT_STEP_TABLE, "raw", CT_AT_##hook, true },                                              \
 	{                                                                                          \
@@ -178,7 +180,7 @@ ct_dd ct_proof_halves(struct ct_proof *p, const struct ct_ruleset *rs, enum ct_w
 	return ct_dd_less(p->d, answered, ct_proof_untracked(p, rs, way));
 }
 
-ct_dd ct_proof_fates(struct ct_proof *p, const struct ct_ruleset *rs, enum ct_way_kind way)
+static ct_dd walk_way(struct ct_proof *p, const struct ct_ruleset *rs, enum ct_way_kind way)
 {
 	ct_dd fates = CT_DD_LEAF(CT_FATE_ACCEPT);
 
@@ -202,6 +204,24 @@ ct_dd ct_proof_fates(struct ct_proof *p, const struct ct_ruleset *rs, enum ct_wa
 			 CT_DD_LEAF(CT_FATE_ACCEPT));
 }
 
+ct_dd ct_proof_fates(struct ct_proof *p, const struct ct_ruleset *rs, enum ct_way_kind way)
+{
+	struct ct_known_fates *k;
+
+	for (unsigned i = 0; i < MAX_KNOWN && i < p->n_known; i++) {
+		k = &p->known[i];
+		if (k->rs == rs && k->way == way && k->ignored == p->ignored &&
+		    k->is_all_tracked == p->is_all_tracked &&
+		    k->ignores_states == p->ignores_states)
+			return k->fates;
+	}
+	k = &p->known[p->n_known++ % MAX_KNOWN];
+	*k = (struct ct_known_fates){
+		rs, p->ignored, way, p->is_all_tracked, p->ignores_states, walk_way(p, rs, way)
+	};
+	return k->fates;
+}
+
 ct_dd ct_proof_translated(struct ct_proof *p, const struct ct_ruleset *rs, enum ct_way_kind way)
 {
 	ct_dd set = CT_DD_FALSE;
@@ -218,6 +238,50 @@ ct_dd ct_proof_translated(struct ct_proof *p, const struct ct_ruleset *rs, enum 
 			       ct_dd_not(p->d, ct_dd_where(p->d, f, CT_DD_LEAF(CT_FATE_ACCEPT))));
 	}
 	return ct_dd_and(p->d, set, is(p, CT_FIELD_STATE, CT_PROOF_NEW));
+}
+
+/* What comes through -------------------------------------------------------------------------- */
+
+ct_dd ct_proof_accepted(struct ct_proof *p, ct_dd fates)
+{
+	ct_dd drop = ct_dd_where(p->d, fates, CT_DD_LEAF(CT_FATE_DROP));
+	ct_dd reject = ct_dd_where(p->d, fates, CT_DD_LEAF(CT_FATE_REJECT));
+
+	/* Leaves of packets that come through may carry translations. */
+	return ct_dd_not(p->d, ct_dd_or(p->d, drop, reject));
+}
+
+ct_dd ct_proof_openers(struct ct_proof *p, const struct ct_ruleset *rs, enum ct_way_kind way)
+{
+	bool was_all_tracked = p->is_all_tracked;
+	ct_dd set;
+
+	p->is_all_tracked = true;
+	set = ct_proof_accepted(p, ct_proof_fates(p, rs, way));
+	p->is_all_tracked = was_all_tracked;
+	set = ct_dd_and(p->d, set, is(p, CT_FIELD_STATE, CT_PROOF_NEW));
+	set = ct_dd_and(p->d, set, ct_proof_domain(p, way));
+	set = ct_proof_any(p, set, CT_FIELD_STATE, CT_FIELD_HAS_DNAT);
+	set = ct_proof_any(p, set, CT_FIELD_CONNMARK, CT_FIELD_CONNMARK);
+	return ct_proof_any(p, set, CT_FIELD_FLAGS, CT_FIELD_FLAGS);
+}
+
+/* Mirroring turns the order of addresses round, which large sets do not survive: it is the small
+ * set that is mirrored, there and back. */
+ct_dd ct_proof_possible(struct ct_proof *p, const struct ct_ruleset *rs, enum ct_way_kind way,
+			ct_dd set)
+{
+	ct_dd states =
+		ct_field_within(p->d, CT_FIELD_STATE, CT_PROOF_RELATED, CT_PROOF_ESTABLISHED);
+	ct_dd later = ct_dd_and(p->d, set, states), there;
+
+	if (later == CT_DD_FALSE || !ct_proof_tracks(rs))
+		return set;
+	there = ct_dd_and(p->d, ct_proof_mirror(p, later),
+			  ct_proof_openers(p, rs, ct_way_kind_answer(way)));
+	later = ct_dd_and(p->d, later,
+			  ct_dd_or(p->d, ct_proof_mirror(p, there), ct_proof_openers(p, rs, way)));
+	return ct_dd_or(p->d, ct_dd_less(p->d, set, states), later);
 }
 
 /* Which packets there are ---------------------------------------------------------------------- */

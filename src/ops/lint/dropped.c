@@ -62,18 +62,6 @@ static void say(struct linting *l, const struct ct_class *c, const struct ct_wit
 	x->remedy = accept_rule(l, c, &t);
 }
 
-/* A packet of a connection that the rules would never have let begin is no loss. */
-static ct_dd could_be(struct linting *l, enum ct_way_kind way)
-{
-	struct ct_dds *d = ct_proof_dds(l->p);
-	ct_dd here = lint_openers(l, way);
-	ct_dd there = ct_proof_mirror(l->p, lint_openers(l, ct_way_kind_answer(way)));
-	ct_dd later = ct_field_within(d, CT_FIELD_STATE, CT_PROOF_RELATED, CT_PROOF_ESTABLISHED);
-	ct_dd first = ct_field_is(d, CT_FIELD_STATE, CT_PROOF_NEW);
-
-	return ct_dd_or(d, first, ct_dd_and(d, later, ct_dd_or(d, here, there)));
-}
-
 void lint_dropped(struct linting *l)
 {
 	struct ct_dds *d = ct_proof_dds(l->p);
@@ -88,8 +76,9 @@ void lint_dropped(struct linting *l)
 		ct_proof_track_all(l->p, true);
 		tracked = ct_proof_fates(l->p, l->rules, way);
 		ct_proof_track_all(l->p, false);
-		set = ct_dd_and(d, set, lint_with_fate(l, tracked, CT_FATE_ACCEPT));
-		set = ct_dd_less(d, set, lint_with_fate(l, fates, CT_FATE_ACCEPT));
-		lint_each_class(l, ct_dd_and(d, set, could_be(l, way)), way, say, NULL);
+		set = ct_dd_and(d, set, ct_proof_accepted(l->p, tracked));
+		set = ct_dd_less(d, set, ct_proof_accepted(l->p, fates));
+		set = ct_dd_less(d, set, ct_field_is(d, CT_FIELD_STATE, CT_PROOF_INVALID));
+		lint_each_class(l, ct_proof_possible(l->p, l->rules, way, set), way, say, NULL);
 	}
 }

@@ -140,16 +140,18 @@ static void say(struct linting *l, const struct ct_class *c, const struct ct_wit
 	x->danger = "Untracked packets match no state rule and meet no NAT: see LN2, LN3.";
 }
 
-/* Packets of @way whose answered packets come through at all. */
-static ct_dd answers(struct linting *l, enum ct_way_kind way)
+/* The packets of @set whose answered packets come through at all. */
+static ct_dd answering(struct linting *l, enum ct_way_kind way, ct_dd set)
 {
 	enum ct_way_kind there = ct_way_kind_answer(way);
 	struct ct_dds *d = ct_proof_dds(l->p);
 	ct_dd fates = ct_proof_fates(l->p, l->rules, there);
-	ct_dd set = ct_proof_untracked(l->p, l->rules, there);
+	ct_dd through = ct_proof_untracked(l->p, l->rules, there);
 
-	set = ct_dd_and(d, set, lint_with_fate(l, fates, CT_FATE_ACCEPT));
-	return ct_proof_mirror(l->p, ct_dd_or(d, set, lint_openers(l, there)));
+	through = ct_dd_and(d, through, ct_proof_accepted(l->p, fates));
+	through = ct_dd_or(d, through, ct_proof_openers(l->p, l->rules, there));
+	through = ct_dd_and(d, through, ct_proof_mirror(l->p, set));
+	return ct_dd_and(d, set, ct_proof_mirror(l->p, through));
 }
 
 void lint_half(struct linting *l)
@@ -158,13 +160,13 @@ void lint_half(struct linting *l)
 
 	if (!ct_proof_tracks(l->rules))
 		return;
-	for (unsigned way = 0; way < N_WAYS; way++) {
-		ct_dd set = ct_proof_halves(l->p, l->rules, (enum ct_way_kind)way);
+	for (unsigned i = 0; i < N_WAYS; i++) {
+		enum ct_way_kind way = (enum ct_way_kind)i;
+		ct_dd set = ct_proof_halves(l->p, l->rules, way);
 
 		if (set == CT_DD_FALSE)
 			continue;
 		set = ct_dd_and(d, set, ct_field_is(d, CT_FIELD_STATE, CT_PROOF_ESTABLISHED));
-		set = ct_dd_and(d, set, answers(l, (enum ct_way_kind)way));
-		lint_each_class(l, set, (enum ct_way_kind)way, say, NULL);
+		lint_each_class(l, answering(l, way, set), way, say, NULL);
 	}
 }

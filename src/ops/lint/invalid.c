@@ -35,7 +35,7 @@ void lint_invalid(struct linting *l)
 	if (!ct_proof_tracks(l->rules))
 		return;
 	fates = ct_proof_fates(l->p, l->rules, CT_WAY_FORWARDED);
-	set = ct_dd_not(d, lint_with_fate(l, fates, CT_FATE_ACCEPT));
+	set = ct_dd_not(d, ct_proof_accepted(l->p, fates));
 	set = ct_dd_and(d, set, ct_field_is(d, CT_FIELD_STATE, CT_PROOF_INVALID));
 	lint_each_class(l, set, CT_WAY_FORWARDED, say, &is_said);
 }

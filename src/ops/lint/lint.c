@@ -126,32 +126,6 @@ struct ct_witness lint_answer(const struct ct_witness *w)
 	return a;
 }
 
-ct_dd lint_with_fate(struct linting *l, ct_dd fates, enum ct_rule_fate fate)
-{
-	struct ct_dds *d = ct_proof_dds(l->p);
-	ct_dd drop = ct_dd_where(d, fates, CT_DD_LEAF(CT_FATE_DROP));
-	ct_dd reject = ct_dd_where(d, fates, CT_DD_LEAF(CT_FATE_REJECT));
-
-	/* Leaves of packets that come through may carry translations. */
-	if (fate == CT_FATE_ACCEPT)
-		return ct_dd_not(d, ct_dd_or(d, drop, reject));
-	return fate == CT_FATE_DROP ? drop : reject;
-}
-
-ct_dd lint_openers(struct linting *l, enum ct_way_kind way)
-{
-	struct ct_dds *d = ct_proof_dds(l->p);
-	ct_dd set;
-
-	ct_proof_track_all(l->p, true);
-	set = lint_with_fate(l, ct_proof_fates(l->p, l->rules, way), CT_FATE_ACCEPT);
-	ct_proof_track_all(l->p, false);
-	set = ct_dd_and(d, set, ct_field_is(d, CT_FIELD_STATE, CT_PROOF_NEW));
-	set = ct_dd_and(d, set, ct_proof_domain(l->p, way));
-	set = ct_proof_any(l->p, set, CT_FIELD_STATE, CT_FIELD_HAS_DNAT);
-	return ct_proof_any(l->p, set, CT_FIELD_FLAGS, CT_FIELD_FLAGS);
-}
-
 struct telling {
 	struct linting *l;
 	lint_say_fn *say;

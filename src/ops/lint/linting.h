@@ -70,10 +70,4 @@ const char *lint_tool(const struct linting *l);
 /* The packet that answers @w. */
 struct ct_witness lint_answer(const struct ct_witness *w);
 
-/* Packets whose fate is @fate. */
-ct_dd lint_with_fate(struct linting *l, ct_dd fates, enum ct_rule_fate fate);
-
-/* Packets that @way lets through, by headers alone, when they begin a tracked connection. */
-ct_dd lint_openers(struct linting *l, enum ct_way_kind way);
-
 #endif
