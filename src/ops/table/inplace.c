@@ -52,7 +52,7 @@ struct inplace_table {
 	uint32_t first_upto, first_n; /* what the run over the first buckets found */
 	unsigned n_walkers;
 	unsigned n_working, n_running; /* threads that walk; that are there */
-	uint64_t n_expired, n_unsure;
+	uint64_t n_expired, n_unsure, n_again;
 	struct slot *free, *filled, **filled_end;
 	struct slot slots[2 * INPLACE_MAX_WALKERS];
 	struct walker walkers[INPLACE_MAX_WALKERS];
@@ -143,11 +143,12 @@ static void fail(struct inplace_table *t, int result)
 	(void)pthread_mutex_unlock(&t->lock);
 }
 
-static void note(struct inplace_table *t, bool is_resized, uint64_t n_unsure)
+static void note(struct inplace_table *t, bool is_resized, uint64_t n_unsure, uint64_t n_again)
 {
 	(void)pthread_mutex_lock(&t->lock);
 	t->is_resized = t->is_resized || is_resized;
 	t->n_unsure += n_unsure;
+	t->n_again += n_again;
 	(void)pthread_mutex_unlock(&t->lock);
 }
 
@@ -183,7 +184,7 @@ static void walk_range(struct inplace_table *t, struct slot *s, uint32_t from, u
 
 	if (r < 0)
 		fail(t, r);
-	note(t, range.is_resized, range.n_unsure);
+	note(t, range.is_resized, range.n_unsure, range.n_again);
 	if (w.slot)
 		put_free(t, w.slot);
 }
@@ -195,7 +196,7 @@ static void look_back(struct inplace_table *t)
 	if (!s)
 		return;
 	if (inplace_is_emptied(t->programs, s->number, t->first_upto, t->first_n))
-		note(t, true, 0);
+		note(t, true, 0, 0);
 	put_free(t, s);
 }
 
@@ -296,6 +297,7 @@ static void inplace_info(const struct table *base, struct table_info *out)
 
 	(void)pthread_mutex_lock(&t->lock);
 	out->n_expired = t->n_expired;
+	out->n_again = t->n_again;
 	inplace_judge(t->is_resized, t->n_unsure, out);
 	if (!t->is_resized && t->result < 0) {
 		out->is_whole = false;

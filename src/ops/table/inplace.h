@@ -76,6 +76,7 @@ struct inplace_range {
 	void *user;
 	/* the answer */
 	uint64_t n_unsure; /* chains that changed whenever they were read */
+	uint64_t n_again;  /* runs that were repeated */
 	bool is_resized;
 };
 
@@ -136,7 +137,7 @@ struct inplace_sink {
 	void *user;
 };
 struct inplace_told {
-	uint64_t n_expired, n_unsure;
+	uint64_t n_expired, n_unsure, n_again;
 	bool is_resized;
 };
 

@@ -123,6 +123,7 @@ static void look(struct counter_walker *w)
 	}
 	(void)pthread_mutex_lock(&c->lock);
 	c->told.n_unsure += r.n_unsure;
+	c->told.n_again += r.n_again;
 	drain(c, w->slot);
 	if (c->n_working == 1 && c->result == 0 && !c->told.is_resized)
 		c->told.is_resized =

@@ -54,6 +54,7 @@ int inplace_read(struct inplace *p, struct inplace_range *r)
 		}
 		/* Once more as it is, as it is rare; then less at a time. */
 		tries++;
+		r->n_again++;
 		if (a.result == WALK_FULL || tries > 1)
 			size = size > 1 ? size / 2 : 1;
 		if (size == 1 && (tries >= MAX_TRIES || a.result == WALK_FULL)) {

@@ -97,7 +97,8 @@ static int count_in_place(struct look *l, struct table_info *info, struct ct_err
 	r = inplace_counter_look(l->counter, &sink, &told, err);
 	*info = (struct table_info){ .source = TABLE_IN_PLACE,
 				     .n_entries = l->n_entries,
-				     .n_expired = told.n_expired };
+				     .n_expired = told.n_expired,
+				     .n_again = told.n_again };
 	inplace_judge(told.is_resized, told.n_unsure, info);
 	return r;
 }

@@ -25,6 +25,7 @@ struct table_info {
 	enum table_source source;
 	uint64_t n_entries;  /* delivered so far */
 	uint64_t n_expired;  /* not delivered, where that is known: out of time, not collected */
+	uint64_t n_again;    /* in place: parts read again, as they changed under our eyes */
 	uint64_t n_bad;	     /* lines or messages that were no entries */
 	char first_bad[256]; /* sentence about the first of them, with its line number */
 	bool is_whole;	     /* meaningful at the end: nothing is known to be missing */
@@ -39,9 +40,9 @@ enum table_via {
 	TABLE_VIA_BPF_PROBE, /* likewise, in the form that kernels before 6.17 get */
 };
 
-/* Entries from which on reading in place costs less than netlink, loading included, with room to
- * spare: the programs load in some 20 ms, which netlink spends on about 10,000. */
-#define TABLE_LARGE 100000
+/* Entries from which on the table is read in place by itself. Loading included, that costs as much
+ * as netlink with some 5,000 entries, and half with 20,000 (bench/run, name=threshold). */
+#define TABLE_LARGE 20000
 
 struct table_options {
 	uint32_t want;			/* fields needed (enum ct_known); 0 means all */
