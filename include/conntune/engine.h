@@ -76,6 +76,7 @@ enum ct_end {
 	CT_END_REOPEN,	   /* a SYN used the tuple again */
 	CT_END_EARLY_DROP, /* room for another, by a new packet */
 	CT_END_PRESSURE,   /* room for others, by the collector */
+	CT_END_CALL,	   /* of a PPTP call, when its control connection ended or said so */
 	CT_END_REQUEST,	   /* ct_engine_delete(), ct_engine_flush() */
 };
 
@@ -93,13 +94,16 @@ typedef void ct_event_fn(void *user, const struct ct_event_info *info, const str
 /* Readers of payloads that announce other connections; a rule gives one to a new entry. */
 enum ct_helper {
 	CT_HELPER_NONE,
-#define HELPER(constant, name, proto, max, timeout) CT_HELPER_##constant,
+#define HELPER(constant, ...) CT_HELPER_##constant,
 #include <conntune/helper.def>
 #undef HELPER
 };
 
 /* Its name, "" for none. */
 const char *ct_helper_name(enum ct_helper h);
+
+/* True when it reads connections of IP protocol @proto. */
+bool ct_helper_is_for(enum ct_helper h, uint8_t proto);
 
 struct ct_engine_config {
 	uint32_t max;	     /* nf_conntrack_max; 0 no limit */

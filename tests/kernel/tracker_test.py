@@ -18,6 +18,7 @@ import kernel as k
 ORACLE = Path(__file__).resolve().parent.parent / "oracle"
 sys.path.insert(0, str(ORACLE))
 import canon  # noqa: E402
+import helper_traffic  # noqa: E402
 import traffic  # noqa: E402
 
 ROUND = 10000
@@ -25,25 +26,29 @@ PACKETS = int(os.environ.get("CTT_PACKETS", 200000))
 SEED = int(os.environ.get("CTT_SEED", random.SystemRandom().randrange(1 << 32)))
 
 
-def ask_kernel(pcap, out):
+def ask_kernel(pcap, out, *options):
     done = subprocess.run(
         [sys.executable, ORACLE / "oracle.py", "run", "--pcap", pcap, "--mode", "route", "--inside",
-         "192.168.0.0/16", "--inside", "2001:db8:1::/64", "--keep-ttl", "--out", out],
+         "192.168.0.0/16", "--inside", "2001:db8:1::/64", "--keep-ttl", "--out", out, *options],
         text=True, capture_output=True, check=False)
     if done.returncode:
         k.skip(f"the kernel cannot be asked: {(done.stdout + done.stderr).strip()[-200:]}")
     return json.loads((out / "result.json").read_text())
 
 
-def differences(seed):
+def differences(packets, rules=(), options=()):
+    """@rules: name and text of files that the kernel is given; @options: of the replay."""
     with tempfile.TemporaryDirectory(prefix="ctt-tracker-") as tmp:
         tmp = Path(tmp)
-        traffic.write(tmp / "in.pcap", traffic.Traffic(seed).make(ROUND))
-        asked = ask_kernel(tmp / "in.pcap", tmp / "kernel")
+        traffic.write(tmp / "in.pcap", packets)
+        for name, text in rules:
+            (tmp / name).write_text(text)
+        asked = ask_kernel(tmp / "in.pcap", tmp / "kernel",
+                           *(x for name, _ in rules for x in (f"--{name}", tmp / name)))
         if asked["summary"]["lost_probe_messages"] or asked["summary"]["lost_events"]:
             return []  # nothing can be said of this round
         subprocess.run([k.CONNTUNE, "replay", tmp / "kernel" / "replayed.pcapng", "--set", "acct=1",
-                        "--out", tmp / "engine"], check=True)
+                        "--out", tmp / "engine", *options], check=True)
         diffs = canon.compare_packets((tmp / "kernel" / "packets.tsv").read_text(),
                                       (tmp / "engine" / "packets.tsv").read_text(),
                                       cols=("n", "ct", "fate", "events"))
@@ -58,7 +63,17 @@ def differences(seed):
 def test_random_traffic():
     """every packet is judged alike, and the tables end alike"""
     for n in range(max(1, PACKETS // ROUND)):
-        diffs = differences(SEED + n)
+        diffs = differences(traffic.Traffic(SEED + n).make(ROUND))
+        assert not diffs, f"CTT_SEED={SEED + n}: {len(diffs)} differences\n" + "\n".join(diffs[:10])
+
+
+def test_random_dialogues():
+    """helpers read what the kernel's read, and expect the same"""
+    rules = (("rules", helper_traffic.RULES4), ("rules6", helper_traffic.RULES))
+    options = [x for helper in helper_traffic.HELPERS for x in ("--helper", helper)]
+    for n in range(max(1, PACKETS // ROUND // 4)):
+        packets = helper_traffic.Dialogues(SEED + n).make(ROUND, helper_traffic.WEIGHTS)
+        diffs = differences(packets, rules, options)
         assert not diffs, f"CTT_SEED={SEED + n}: {len(diffs)} differences\n" + "\n".join(diffs[:10])
 
 

@@ -31,6 +31,8 @@ static const char *end_of(const struct ct_event_info *info)
 		return "early_drop";
 	case CT_END_PRESSURE:
 		return "pressure";
+	case CT_END_CALL:
+		return "call";
 	case CT_END_REQUEST:
 		return "request";
 	}

@@ -3,32 +3,51 @@
  * A line for each packet: number, time, where it came in, its tracking state, its fate, what
  * happened to entries, the packet, what left, and why not.
  */
-#include <stdarg.h>
 #include <string.h>
 
 #include "app/cmd/replay.h"
 
-static void put_event(struct replay *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void put_event(struct replay *r, const char *fmt, ...)
+/* Where a word has its place among @events: behind all, or, of ends that nothing but ends stands
+ * before, in the order of the alphabet, because which comes first means nothing. */
+static size_t place_for(const char *events, const char *word)
 {
-	size_t left = sizeof(r->events) - r->events_len;
-	va_list ap;
-	int n;
+	size_t at = 0;
 
-	va_start(ap, fmt);
-	n = vsnprintf(r->events + r->events_len, left, fmt, ap);
-	va_end(ap);
-	if (n > 0 && (size_t)n < left)
-		r->events_len += (size_t)n;
-	else
-		r->events[r->events_len] = 0;
+	while (events[at] == 'D') {
+		size_t len = strcspn(events + at, " "), own = strlen(word);
+		int order = strncmp(word, events + at, len < own ? len : own);
+
+		if (*word == 'D' && (order < 0 || (order == 0 && own < len)))
+			return at;
+		at += len + (events[at + len] == ' ');
+	}
+	return strlen(events);
+}
+
+static void put_event(struct replay *r, const char *word)
+{
+	size_t len = strlen(word), at = place_for(r->events, word);
+	bool is_last = at == r->events_len;
+
+	if (r->events_len + len + 2 > sizeof(r->events))
+		return;
+	if (r->events_len == 0) {
+		memcpy(r->events, word, len + 1);
+		r->events_len = len;
+		return;
+	}
+	memmove(r->events + at + len + 1, r->events + at, r->events_len + 1 - at);
+	memcpy(r->events + at + is_last, word, len);
+	r->events[is_last ? at : at + len] = ' ';
+	r->events_len += len + 1;
+	r->events[r->events_len] = 0;
 }
 
 void replay_note_event(struct replay *r, const struct ct_event_info *info, const struct ct_entry *e)
 {
 	bool tells_state = info->events & (CT_EVENT_NEW | CT_EVENT_DESTROY | CT_EVENT_PROTOINFO);
 	const char *state = NULL;
-	char kind = 'U';
+	char kind = 'U', word[64];
 
 	if (info->events & CT_EVENT_NEW)
 		kind = 'N';
@@ -36,10 +55,11 @@ void replay_note_event(struct replay *r, const struct ct_event_info *info, const
 		kind = 'D';
 	if (tells_state && (e->known & CT_KNOWN_STATE))
 		state = ct_state_name(e->tuple[0].proto, e->state);
-	put_event(r, "%s%c:%s%s%s%s", r->events_len ? " " : "", kind, state ? state : "-",
-		  e->status & CT_STATUS_ASSURED ? "+A" : "",
-		  e->status & CT_STATUS_SEEN_REPLY ? "+R" : "",
-		  e->status & CT_STATUS_EXPECTED ? "+E" : "");
+	(void)snprintf(word, sizeof(word), "%c:%s%s%s%s", kind, state ? state : "-",
+		       e->status & CT_STATUS_ASSURED ? "+A" : "",
+		       e->status & CT_STATUS_SEEN_REPLY ? "+R" : "",
+		       e->status & CT_STATUS_EXPECTED ? "+E" : "");
+	put_event(r, word);
 }
 
 void replay_packets_head(FILE *to)

@@ -391,6 +391,8 @@ void ct_entry_end(struct ct_engine *en, uint32_t number, enum ct_end end)
 	ct_event_tell(en, number, CT_EVENT_DESTROY, end, end_time(en, e, end));
 	if (end == CT_END_TIMEOUT)
 		en->stats.collected++;
+	if (e->cold)
+		ct_pptp_end(en, number, end);
 }
 
 void ct_entry_kill(struct ct_engine *en, uint32_t number, enum ct_end end)

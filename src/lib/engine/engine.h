@@ -52,6 +52,7 @@ struct visit {
 struct index;
 struct chains;
 struct expectations;
+struct gre_key;
 
 /* Where the kernel's collector stands, struct conntrack_gc_work. */
 struct collector {
@@ -77,6 +78,8 @@ struct ct_engine {
 	struct expectations *expects;
 	struct cold *cold;
 	uint32_t n_cold, max_cold, free_cold;
+	struct gre_key *gre_keys; /* in the order they were made */
+	uint32_t n_gre_keys, max_gre_keys;
 	ct_tick tcp_timeout[16]; /* by enum ct_tcp_state */
 	ct_tick sctp_timeout[16];
 	struct collector gc;

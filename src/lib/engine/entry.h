@@ -124,15 +124,40 @@ struct acct {
 	uint64_t packets[CT_DIR_MAX], bytes[CT_DIR_MAX];
 };
 
+/* Where lines end in an FTP control connection, struct nf_ct_ftp_master. */
+struct ftp_part {
+	uint8_t n_seq[CT_DIR_MAX];
+	uint32_t seq[CT_DIR_MAX][2];
+};
+
+/* The session and the call of a PPTP control connection, struct nf_ct_pptp_master. */
+struct pptp_part {
+	uint8_t session, call;
+	ct_be16 server_call, client_call; /* PAC's and PNS's */
+};
+
+/* The requests that answers are about, struct nf_ct_sip_master. */
+struct sip_part {
+	uint32_t register_cseq, invite_cseq;
+};
+
+enum { EXPECT_CLASSES = 4 };
+
 /* What few entries have: expectations' children and parents. */
 struct cold {
 	struct ct_handle master;
 	struct ct_tuple master_tuple; /* as it was, in case the master ends */
-	uint32_t n_expects;	      /* expectations that hang on this entry */
+	uint32_t parent;	      /* the master's record, 0 none */
+	uint32_t n_children;	      /* entries that were expected from this one and live */
+	bool is_orphaned;	      /* its entry has ended before them */
 	uint32_t next_free;
-	uint8_t helper; /* enum ct_helper */
-	uint8_t n_ftp_seq[CT_DIR_MAX];
-	uint32_t ftp_seq[CT_DIR_MAX][2];
+	uint8_t n_expects[EXPECT_CLASSES]; /* expectations that hang on this entry */
+	uint8_t helper;			   /* enum ct_helper */
+	union {
+		struct ftp_part ftp;
+		struct pptp_part pptp;
+		struct sip_part sip;
+	} u;
 };
 
 /* The expiry tree over one chunk: lower bounds of deadlines by 1, 64, 4096 and all entries. */

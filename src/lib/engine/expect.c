@@ -6,7 +6,10 @@
  */
 #include "lib/engine/expect.h"
 
+#include <errno.h>
 #include <string.h>
+
+#include "lib/packet/wire.h"
 
 enum { N_BUCKETS = 1024, FIRST_EXPECTS = 64, FIRST_COLD = 256 };
 
@@ -20,11 +23,13 @@ struct expectations {
 
 static const struct {
 	const char *name;
-	uint8_t max_expected;
+	uint8_t proto; /* 0: TCP and UDP */
 	uint16_t timeout_s;
+	uint8_t max_expected[EXPECT_CLASSES];
 } policies[] = {
-	[CT_HELPER_NONE] = { "", 0, 0 },
-#define HELPER(constant, name, proto, max, timeout) [CT_HELPER_##constant] = { name, max, timeout },
+	[CT_HELPER_NONE] = { "", 0, 0, { 0 } },
+#define HELPER(constant, name, proto, timeout, ...)                                                \
+	[CT_HELPER_##constant] = { name, proto, timeout, { __VA_ARGS__ } },
 #include <conntune/helper.def>
 #undef HELPER
 };
@@ -32,6 +37,14 @@ static const struct {
 const char *ct_helper_name(enum ct_helper h)
 {
 	return (unsigned)h < sizeof(policies) / sizeof(policies[0]) ? policies[h].name : "";
+}
+
+bool ct_helper_is_for(enum ct_helper h, uint8_t proto)
+{
+	if (!*ct_helper_name(h))
+		return false;
+	return policies[h].proto ? policies[h].proto == proto
+				 : proto == PROTO_TCP || proto == PROTO_UDP;
 }
 
 struct expectations *ct_expect_new(struct ct_engine *en)
@@ -50,14 +63,14 @@ void ct_expect_free(struct ct_engine *en)
 	struct expectations *x = en->expects;
 
 	ct_mem_free(en, en->cold, en->max_cold * sizeof(*en->cold));
+	ct_mem_free(en, en->gre_keys, en->max_gre_keys * sizeof(*en->gre_keys));
 	if (!x)
 		return;
 	ct_mem_free(en, x->at, x->max_places * sizeof(*x->at));
 	ct_mem_free(en, x, sizeof(*x));
 }
 
-/* Doubles an array that is full; true when there is room. */
-static bool make_room(struct ct_engine *en, void **at, uint32_t n, uint32_t *max, size_t size,
+bool ct_mem_make_room(struct ct_engine *en, void **at, uint32_t n, uint32_t *max, size_t size,
 		      uint32_t first)
 {
 	uint32_t more = *max ? *max * 2 : first;
@@ -93,22 +106,14 @@ struct cold *ct_cold_of(struct ct_engine *en, uint32_t number)
 		en->free_cold = en->cold[e->cold].next_free;
 	} else {
 		en->n_cold += en->n_cold == 0; /* place 0 is "none" */
-		if (!make_room(en, &at, en->n_cold, &en->max_cold, sizeof(*en->cold), FIRST_COLD))
+		if (!ct_mem_make_room(en, &at, en->n_cold, &en->max_cold, sizeof(*en->cold),
+				      FIRST_COLD))
 			return NULL;
 		en->cold = at;
 		e->cold = en->n_cold++;
 	}
 	memset(&en->cold[e->cold], 0, sizeof(*en->cold));
 	return &en->cold[e->cold];
-}
-
-void ct_cold_give(struct ct_engine *en, struct entry *e)
-{
-	if (!e->cold)
-		return;
-	en->cold[e->cold].next_free = en->free_cold;
-	en->free_cold = e->cold;
-	e->cold = 0;
 }
 
 /* By destination alone, as nf_ct_expect_dst_hash(). */
@@ -142,7 +147,7 @@ static void unlink_expect(struct ct_engine *en, uint32_t place)
 	if (*at)
 		*at = gone->next;
 	if (c)
-		c->n_expects--;
+		c->n_expects[gone->class]--;
 	gone->is_used = false;
 	gone->next = x->free;
 	x->free = place;
@@ -150,36 +155,118 @@ static void unlink_expect(struct ct_engine *en, uint32_t place)
 	en->stats.expect_delete++;
 }
 
-static void evict_oldest(struct ct_engine *en, uint32_t master)
+/* nf_ct_remove_expectations() */
+static void forget_expects(struct ct_engine *en, uint32_t master)
 {
 	struct expectations *x = en->expects;
-	uint32_t oldest = 0;
 
 	for (uint32_t i = 1; i < x->n_places; i++)
-		if (x->at[i].is_used && x->at[i].master == master &&
-		    (!oldest || (int32_t)(x->at[i].age - x->at[oldest].age) < 0))
-			oldest = i;
-	if (oldest)
-		unlink_expect(en, oldest);
+		if (x->at[i].is_used && x->at[i].master == master)
+			unlink_expect(en, i);
 }
 
-/* Removes an equal one of the same master. False when another master's stands in the way. */
-static bool clear_way(struct ct_engine *en, uint32_t master, uint16_t zone,
-		      const struct ct_tuple *want)
+void ct_cold_adopt(struct ct_engine *en, uint32_t child, uint32_t master)
+{
+	struct cold *c = ct_cold_look(en, entry_at(en, child));
+
+	c->master = (struct ct_handle){ master, entry_at(en, master)->generation };
+	c->parent = entry_at(en, master)->cold;
+	ct_entry_tuple(en, master, CT_DIR_ORIG, &c->master_tuple);
+	en->cold[c->parent].n_children++;
+}
+
+/* nf_ct_destroy(): gives a record back, and with the last child of a master that has ended that
+ * of the master, which has counted until now because its children held it. */
+static void give_cold(struct ct_engine *en, uint32_t place)
+{
+	while (place) {
+		struct cold *c = &en->cold[place];
+		uint32_t parent = c->parent;
+
+		c->next_free = en->free_cold;
+		en->free_cold = place;
+		if (!parent || --en->cold[parent].n_children > 0 || !en->cold[parent].is_orphaned)
+			return;
+		en->count--;
+		place = parent;
+	}
+}
+
+void ct_cold_end(struct ct_engine *en, uint32_t number)
+{
+	static const uint8_t none[EXPECT_CLASSES];
+	struct entry *e = entry_at(en, number);
+	uint32_t place = e->cold;
+
+	if (!place)
+		return;
+	ct_pptp_forget(en, number);
+	if (memcmp(en->cold[place].n_expects, none, sizeof(none)) != 0)
+		forget_expects(en, number);
+	e->cold = 0;
+	if (en->cold[place].n_children == 0) {
+		give_cold(en, place);
+		return;
+	}
+	en->cold[place].is_orphaned = true;
+	en->count++;
+}
+
+uint32_t ct_expect_extreme(const struct ct_engine *en, uint32_t master, unsigned classes,
+			   bool is_newest)
+{
+	const struct expectations *x = en->expects;
+	uint32_t best = 0;
+
+	for (uint32_t i = 1; i < x->n_places; i++) {
+		const struct expect *e = &x->at[i];
+		bool is_newer = best && (int32_t)(e->age - x->at[best].age) > 0;
+
+		if (!e->is_used || e->master != master || !(classes & 1U << e->class))
+			continue;
+		if (!best || is_newer == is_newest)
+			best = i;
+	}
+	return best;
+}
+
+/* expect_matches() */
+static bool is_equal(const struct expect *a, const struct expect *b)
+{
+	return is_same_end(&a->tuple, &b->tuple) && a->tuple.src_part == b->tuple.src_part &&
+	       ((a->flags ^ b->flags) & EXPECT_SRC_PART) == 0;
+}
+
+/* expect_clash(): a packet could fulfil both. */
+static bool do_clash(const struct expect *a, const struct expect *b)
+{
+	if (!is_same_end(&a->tuple, &b->tuple))
+		return false;
+	return !(a->flags & b->flags & EXPECT_SRC_PART) || a->tuple.src_part == b->tuple.src_part;
+}
+
+/* Removes an equal one of the same master. */
+static int clear_way(struct ct_engine *en, const struct expect *want)
 {
 	struct expectations *x = en->expects;
 
-	for (uint32_t i = *bucket_of(en, want); i; i = x->at[i].next) {
+	for (uint32_t i = *bucket_of(en, &want->tuple), next; i; i = next) {
 		const struct expect *e = &x->at[i];
+		bool may_share = (want->flags & EXPECT_ANY_MASTER) || e->master == want->master;
 
-		if (e->zone != zone || !is_same_end(&e->tuple, want))
+		next = e->next;
+		if (e->zone != want->zone)
 			continue;
-		if (e->master != master)
-			return false;
-		unlink_expect(en, i);
-		return true;
+		if (may_share && is_equal(e, want)) {
+			if (e->class != want->class || e->master != want->master)
+				return -EALREADY;
+			unlink_expect(en, i);
+			return 0;
+		}
+		if (do_clash(e, want))
+			return -EBUSY;
 	}
-	return true;
+	return 0;
 }
 
 static uint32_t take_place(struct ct_engine *en)
@@ -192,47 +279,55 @@ static uint32_t take_place(struct ct_engine *en)
 		x->free = x->at[place].next;
 		return place;
 	}
-	if (!make_room(en, &at, x->n_places, &x->max_places, sizeof(*x->at), FIRST_EXPECTS))
+	if (!ct_mem_make_room(en, &at, x->n_places, &x->max_places, sizeof(*x->at), FIRST_EXPECTS))
 		return 0;
 	x->at = at;
 	return x->n_places++;
 }
 
-int ct_expect_register(struct ct_engine *en, uint32_t master, const struct ct_tuple *want)
+/* Lists an expectation that nothing speaks against, nf_ct_expect_insert(). */
+static int insert_expect(struct ct_engine *en, const struct expect *want)
 {
 	struct expectations *x = en->expects;
-	struct cold *c = ct_cold_look(en, entry_at(en, master));
-	uint16_t zone = entry_at(en, master)->zone;
-	uint32_t *head, place;
-	ct_tick deadline;
+	uint32_t place = take_place(en);
+	uint32_t *head = bucket_of(en, &want->tuple);
 
-	if (!c || !clear_way(en, master, zone, want))
-		return -1;
-	if (c->n_expects >= policies[c->helper].max_expected)
-		evict_oldest(en, master);
-	if (x->n_used >= en->cfg.expect_max)
-		return -1;
-	place = take_place(en);
 	if (!place)
-		return -1;
-	head = bucket_of(en, want);
-	deadline = en->tick + ticks(policies[c->helper].timeout_s);
-	x->at[place] = (struct expect){
-		.tuple = *want,
-		.master = master,
-		.zone = zone,
-		.helper = c->helper,
-		.is_used = true,
-		.deadline = deadline,
-		.age = x->age++,
-		.next = *head,
-	};
+		return -EMFILE;
+	x->at[place] = *want;
+	x->at[place].is_used = true;
+	x->at[place].age = x->age++;
+	x->at[place].next = *head;
 	*head = place;
-	if (x->n_used++ == 0 || (int32_t)(deadline - x->next) < 0)
-		x->next = deadline;
-	c->n_expects++;
+	if (x->n_used++ == 0 || (int32_t)(want->deadline - x->next) < 0)
+		x->next = want->deadline;
 	en->stats.expect_create++;
 	return 0;
+}
+
+int ct_expect_register(struct ct_engine *en, uint32_t master, const struct expect *want)
+{
+	struct cold *c = ct_cold_look(en, entry_at(en, master));
+	struct expect e = *want;
+	int ret;
+
+	if (!c)
+		return -ESHUTDOWN;
+	e.master = master;
+	e.zone = entry_at(en, master)->zone;
+	e.helper = c->helper;
+	e.deadline = en->tick + ticks(policies[c->helper].timeout_s);
+	ret = clear_way(en, &e);
+	if (ret < 0)
+		return ret;
+	if (c->n_expects[e.class] >= policies[c->helper].max_expected[e.class])
+		ct_expect_unlink(en, ct_expect_extreme(en, master, 1U << e.class, false));
+	if (en->expects->n_used >= en->cfg.expect_max)
+		return -EMFILE;
+	ret = insert_expect(en, &e);
+	if (ret == 0)
+		c->n_expects[e.class]++;
+	return ret;
 }
 
 bool ct_expect_any(const struct ct_engine *en)
@@ -240,35 +335,67 @@ bool ct_expect_any(const struct ct_engine *en)
 	return en->expects->n_used > 0;
 }
 
-uint32_t ct_expect_take(struct ct_engine *en, const struct ct_tuple *t, uint16_t zone)
+static bool is_expected(const struct expect *e, const struct ct_tuple *t, uint16_t zone)
 {
-	struct expectations *x = en->expects;
-
-	if (x->n_used == 0)
-		return 0;
-	ct_expect_advance(en);
-	for (uint32_t i = *bucket_of(en, t); i; i = x->at[i].next) {
-		const struct expect *e = &x->at[i];
-		uint32_t master = e->master;
-
-		if (e->zone != zone || !is_same_end(&e->tuple, t))
-			continue;
-		if (!(entry_at(en, master)->status & CT_STATUS_CONFIRMED))
-			return 0;
-		unlink_expect(en, i);
-		en->stats.expect_new++;
-		return master;
-	}
-	return 0;
+	return e->zone == zone && is_same_end(&e->tuple, t) &&
+	       (!(e->flags & EXPECT_SRC_PART) || e->tuple.src_part == t->src_part);
 }
 
-void ct_expect_forget(struct ct_engine *en, uint32_t master)
+uint32_t ct_expect_find(struct ct_engine *en, const struct ct_tuple *t, uint16_t zone)
+{
+	struct expectations *x = en->expects;
+	uint32_t i = *bucket_of(en, t);
+
+	ct_expect_advance(en);
+	while (i && !is_expected(&x->at[i], t, zone))
+		i = x->at[i].next;
+	return i;
+}
+
+struct expect *ct_expect_at(const struct ct_engine *en, uint32_t place)
+{
+	return &en->expects->at[place];
+}
+
+void ct_expect_unlink(struct ct_engine *en, uint32_t place)
+{
+	if (place)
+		unlink_expect(en, place);
+}
+
+void ct_expect_prolong(struct ct_engine *en, uint32_t place, uint32_t seconds)
 {
 	struct expectations *x = en->expects;
 
-	for (uint32_t i = 1; i < x->n_places; i++)
-		if (x->at[i].is_used && x->at[i].master == master)
-			unlink_expect(en, i);
+	x->at[place].deadline = en->tick + ticks(seconds);
+	if ((int32_t)(x->at[place].deadline - x->next) < 0)
+		x->next = x->at[place].deadline;
+}
+
+bool ct_expect_take(struct ct_engine *en, const struct ct_tuple *t, uint16_t zone,
+		    struct expect *out)
+{
+	struct expectations *x = en->expects;
+	struct ct_tuple other;
+	uint32_t i;
+
+	if (x->n_used == 0)
+		return false;
+	ct_expect_advance(en);
+	i = *bucket_of(en, t);
+	while (i && ((x->at[i].flags & EXPECT_INACTIVE) || !is_expected(&x->at[i], t, zone)))
+		i = x->at[i].next;
+	if (!i || !(entry_at(en, x->at[i].master)->status & CT_STATUS_CONFIRMED))
+		return false;
+	*out = x->at[i];
+	if (!(out->flags & EXPECT_PERMANENT))
+		unlink_expect(en, i);
+	if (out->flags & EXPECT_TWIN) {
+		(void)ct_tuple_invert(&other, &out->tuple);
+		ct_expect_unlink(en, ct_expect_find(en, &other, zone));
+	}
+	en->stats.expect_new++;
+	return true;
 }
 
 void ct_expect_advance(struct ct_engine *en)
@@ -299,6 +426,11 @@ bool ct_helper_run(struct ct_engine *en, struct ct_packet *p, struct entry *e)
 		return ct_ftp_help(en, p, c);
 	case CT_HELPER_TFTP:
 		return ct_tftp_help(en, p);
+	case CT_HELPER_PPTP:
+		ct_pptp_help(en, p, c);
+		return true;
+	case CT_HELPER_SIP:
+		return ct_sip_help(en, p);
 	case CT_HELPER_NONE:
 		break;
 	}

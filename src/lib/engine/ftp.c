@@ -178,21 +178,21 @@ static enum found find_pattern(struct text t, const struct pattern *w, struct an
 
 static bool follows_line(const struct cold *c, enum ct_dir dir, uint32_t seq)
 {
-	for (unsigned i = 0; i < c->n_ftp_seq[dir]; i++)
-		if (c->ftp_seq[dir][i] == seq)
+	for (unsigned i = 0; i < c->u.ftp.n_seq[dir]; i++)
+		if (c->u.ftp.seq[dir][i] == seq)
 			return true;
 	return false;
 }
 
 static void remember_line(struct cold *c, enum ct_dir dir, uint32_t seq)
 {
-	uint32_t *known = c->ftp_seq[dir];
+	uint32_t *known = c->u.ftp.seq[dir];
 	unsigned older;
 
 	if (follows_line(c, dir, seq))
 		return;
-	if (c->n_ftp_seq[dir] < 2) {
-		known[c->n_ftp_seq[dir]++] = seq;
+	if (c->u.ftp.n_seq[dir] < 2) {
+		known[c->u.ftp.n_seq[dir]++] = seq;
 		return;
 	}
 	older = (int32_t)(known[0] - known[1]) < 0 ? 0 : 1;
@@ -204,23 +204,26 @@ static void remember_line(struct cold *c, enum ct_dir dir, uint32_t seq)
 static bool expect_announced(struct ct_engine *en, uint32_t number, enum ct_dir dir,
 			     const struct announced *a)
 {
-	struct ct_tuple mine, theirs, want;
+	struct ct_tuple mine, theirs;
+	struct expect want;
 
 	ct_entry_tuple(en, number, dir, &mine);
 	ct_entry_tuple(en, number, !dir, &theirs);
 	/* Somebody else's address: never opened for. */
 	if (memcmp(&a->addr, &mine.src, sizeof(a->addr)) != 0)
 		return true;
-	want = (struct ct_tuple){ .src = theirs.src,
-				  .dst = theirs.dst,
-				  .dst_part = __builtin_bswap16(a->port),
-				  .family = mine.family,
-				  .proto = PROTO_TCP };
+	want = (struct expect){ .tuple = { .src = theirs.src,
+					   .dst = theirs.dst,
+					   .dst_part = __builtin_bswap16(a->port),
+					   .family = mine.family,
+					   .proto = PROTO_TCP } };
 	return ct_expect_register(en, number, &want) == 0;
 }
 
-/* Reads one line. False: the packet is to be dropped. */
-static bool read_line(struct ct_engine *en, struct ct_packet *p, struct text t)
+/* What becomes of a packet; the kernel notes where its line ended in all but the second case. */
+enum line { LINE_FINE, LINE_INCOMPLETE, LINE_REFUSED };
+
+static enum line read_line(struct ct_engine *en, struct ct_packet *p, struct text t)
 {
 	enum ct_dir dir = ct_info_dir(p->info);
 	struct announced a = { .family = p->family };
@@ -234,15 +237,15 @@ static bool read_line(struct ct_engine *en, struct ct_packet *p, struct text t)
 			continue;
 		case FOUND_PART:
 			p->why = "ftp: incomplete command";
-			return false;
+			return LINE_INCOMPLETE;
 		case FOUND_ALL:
 			if (expect_announced(en, p->entry.number, dir, &a))
-				return true;
+				return LINE_FINE;
 			p->why = "ftp: cannot expect what is announced";
-			return false;
+			return LINE_REFUSED;
 		}
 	}
-	return true;
+	return LINE_FINE;
 }
 
 bool ct_ftp_help(struct ct_engine *en, struct ct_packet *p, struct cold *c)
@@ -250,6 +253,7 @@ bool ct_ftp_help(struct ct_engine *en, struct ct_packet *p, struct cold *c)
 	const uint8_t *l4 = p->data + p->offset;
 	uint32_t left = p->size - p->offset, header, seq;
 	enum ct_dir dir = ct_info_dir(p->info);
+	enum line line = LINE_FINE;
 	struct text t;
 
 	if (p->info != CT_INFO_ESTABLISHED && p->info != CT_INFO_ESTABLISHED_REPLY)
@@ -259,9 +263,9 @@ bool ct_ftp_help(struct ct_engine *en, struct ct_packet *p, struct cold *c)
 		return true;
 	t = (struct text){ (const char *)l4 + header, left - header };
 	seq = wire_be32(l4 + 4);
-	if (follows_line(c, dir, seq) && !read_line(en, p, t))
-		return false;
-	if (t.p[t.len - 1] == '\n')
+	if (follows_line(c, dir, seq))
+		line = read_line(en, p, t);
+	if (line != LINE_INCOMPLETE && t.p[t.len - 1] == '\n')
 		remember_line(c, dir, seq + t.len);
-	return true;
+	return line == LINE_FINE;
 }

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "lib/engine/expect.h"
 #include "lib/engine/key.h"
 #include "lib/packet/wire.h"
 
@@ -38,6 +39,7 @@ static bool relate(struct ct_engine *en, struct ct_packet *p, uint32_t at)
 	if (ct_packet_parse(&quoted) < 0 || quoted.family != p->family ||
 	    ct_packet_tuple(&quoted, &t) < 0)
 		return end_as_error(en, p, "icmp: quoted packet has no tuple");
+	ct_gre_key(en, &quoted, &t);
 	if (ct_tuple_invert(&inverse, &t) < 0)
 		return end_as_error(en, p, "icmp: quoted packet has no answer");
 	number = ct_table_find_tuple(en, &inverse, p->zone, p->zone_dir, &dir);

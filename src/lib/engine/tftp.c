@@ -10,7 +10,7 @@ bool ct_tftp_help(struct ct_engine *en, struct ct_packet *p)
 {
 	enum { UDP_HEADER = 8, READ = 1, WRITE = 2 };
 	const uint8_t *l4 = p->data + p->offset;
-	struct ct_tuple want;
+	struct expect want = { .flags = 0 };
 	uint16_t opcode;
 
 	if (p->size - p->offset < UDP_HEADER + 2)
@@ -18,7 +18,7 @@ bool ct_tftp_help(struct ct_engine *en, struct ct_packet *p)
 	opcode = wire_be16(l4 + UDP_HEADER);
 	if (opcode != READ && opcode != WRITE)
 		return true;
-	ct_entry_tuple(en, p->entry.number, CT_DIR_REPLY, &want);
-	want.src_part = 0;
+	ct_entry_tuple(en, p->entry.number, CT_DIR_REPLY, &want.tuple);
+	want.tuple.src_part = 0;
 	return ct_expect_register(en, p->entry.number, &want) == 0;
 }

@@ -75,11 +75,7 @@ static void add_stamp(struct ct_engine *en, uint32_t number, struct entry *e)
 
 void ct_entry_forget(struct ct_engine *en, uint32_t number)
 {
-	struct entry *e = entry_at(en, number);
-
-	if (e->cold && en->cold[e->cold].n_expects)
-		ct_expect_forget(en, number);
-	ct_cold_give(en, e);
+	ct_cold_end(en, number);
 	ct_pool_give(en, number);
 	en->count--;
 }
@@ -138,16 +134,17 @@ static void adorn_entry(struct ct_engine *en, const struct ct_packet *p, uint32_
 	struct entry *e = entry_at(en, number);
 	struct cold *c;
 	struct ct_tuple t;
-	uint32_t master = 0;
+	struct expect x;
+	bool is_expected;
 
 	ct_entry_tuple(en, number, CT_DIR_ORIG, &t);
-	master = ct_expect_take(en, &t, e->zone);
-	if (!master && !p->helper)
+	is_expected = ct_expect_take(en, &t, e->zone, &x);
+	if (!is_expected && !p->helper)
 		return;
 	c = ct_cold_of(en, number);
 	if (!c)
 		return;
-	if (!master) {
+	if (!is_expected) {
 		if (*ct_helper_name((enum ct_helper)p->helper)) {
 			c->helper = p->helper;
 			e->status |= CT_STATUS_HELPER;
@@ -155,9 +152,9 @@ static void adorn_entry(struct ct_engine *en, const struct ct_packet *p, uint32_
 		return;
 	}
 	e->status |= CT_STATUS_EXPECTED;
-	e->mark = entry_at(en, master)->mark;
-	c->master = (struct ct_handle){ master, entry_at(en, master)->generation };
-	ct_entry_tuple(en, master, CT_DIR_ORIG, &c->master_tuple);
+	e->mark = entry_at(en, x.master)->mark;
+	c->helper = x.gives;
+	ct_cold_adopt(en, number, x.master);
 }
 
 static enum ct_info info_of(const struct entry *e, enum ct_dir dir)
@@ -311,6 +308,7 @@ static bool prepare(struct ct_engine *en, struct ct_packet *p, struct probe *pr)
 		set_invalid(en, p, "too short for a tuple");
 		return false;
 	}
+	ct_gre_key(en, p, &t);
 	ct_probe_make(en, &t, p->zone, pr);
 	if (zone_is_narrow(p->zone_dir))
 		ct_probe_narrow(en, pr, zone_in(p->zone, p->zone_dir, CT_DIR_ORIG), CT_DIR_ORIG);

@@ -89,8 +89,8 @@ void ct_walk_trace(struct passing *g, enum ct_trace_kind kind, const char *table
 
 static enum ct_helper helper_find(const char *name, uint8_t proto)
 {
-#define HELPER(constant, text, number, max, timeout)                                               \
-	if (strcmp(name, text) == 0 && proto == (number))                                          \
+#define HELPER(constant, text, ...)                                                                \
+	if (strcmp(name, text) == 0 && ct_helper_is_for(CT_HELPER_##constant, proto))              \
 		return CT_HELPER_##constant;
 #include <conntune/helper.def>
 #undef HELPER

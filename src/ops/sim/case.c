@@ -77,9 +77,9 @@ int sim_add_helper(struct sim_config *cfg, const char *text, struct ct_err *err)
 {
 	static const struct {
 		const char *name;
-		uint8_t helper, proto;
+		uint8_t helper;
 	} known[] = {
-#define HELPER(constant, text, number, max, timeout) { text, CT_HELPER_##constant, number },
+#define HELPER(constant, text, ...) { text, CT_HELPER_##constant },
 #include <conntune/helper.def>
 #undef HELPER
 	};
@@ -95,7 +95,7 @@ int sim_add_helper(struct sim_config *cfg, const char *text, struct ct_err *err)
 		if (strlen(known[i].name) != len || memcmp(known[i].name, text, len) != 0)
 			continue;
 		cfg->helpers[cfg->n_helpers++] =
-			(struct sim_helper){ known[i].helper, known[i].proto, (uint16_t)port };
+			(struct sim_helper){ known[i].helper, (uint16_t)port };
 		return 0;
 	}
 	return ct_err_set(err, -EINVAL, "there is no helper '%.*s'", (int)len, text);

@@ -194,7 +194,7 @@ static void set_helper(const struct sim *s, struct ct_packet *p)
 		return;
 	l4 = p->data + p->offset;
 	for (unsigned i = 0; i < s->cfg.n_helpers; i++)
-		if (s->cfg.helpers[i].proto == p->proto &&
+		if (ct_helper_is_for((enum ct_helper)s->cfg.helpers[i].helper, p->proto) &&
 		    s->cfg.helpers[i].port == (uint16_t)(l4[2] << 8 | l4[3]))
 			p->helper = s->cfg.helpers[i].helper;
 }

@@ -30,7 +30,7 @@ enum {
 
 /* Gives a helper to new flows to a port, as a rule with the target CT does. */
 struct sim_helper {
-	uint8_t helper, proto; /* enum ct_helper; the protocol's number */
+	uint8_t helper; /* enum ct_helper */
 	uint16_t port;
 };
 
