@@ -301,12 +301,11 @@ static bool loop(struct passing *g)
 
 static bool send(struct passing *g)
 {
+	g->at = g->out->at = CT_AT_OUTPUT;
 	ct_route_out(&g->h->router, g->p, &g->out->way_on);
 	ct_walk_trace(g, CT_TRACE_ROUTE, NULL, NULL);
-	if (g->out->way_on.route == CT_ROUTE_NOWHERE) {
-		g->at = g->out->at = CT_AT_OUTPUT;
+	if (g->out->way_on.route == CT_ROUTE_NOWHERE)
 		return ct_walk_end(g);
-	}
 	if (!walk(g, CT_AT_OUTPUT) || !walk(g, CT_AT_POSTROUTING))
 		return false;
 	return g->out->way_on.route != CT_ROUTE_LOCAL || loop(g);

@@ -172,6 +172,9 @@ int sim_machine_route(struct sim_machine *m, const struct sim_route *route, stru
 	if (r == 0)
 		r = keep_iface(m, route->iface, route->iface ? strlen(route->iface) : 0,
 			       &line.iface, err);
+	/* The highest one is kept for what nobody named. */
+	if (line.metric == UINT32_MAX)
+		line.metric--;
 	return r < 0 ? r : lines_add(&m->routes, &line, err);
 }
 
@@ -183,8 +186,29 @@ int sim_machine_inside(struct sim_machine *m, const char *net, struct ct_err *er
 	return r < 0 ? r : lines_add(&m->inside, &line, err);
 }
 
+/* A family of which only links are known reaches everything else as well, by the only interface if
+ * there is but one. */
+static void add_rest(struct sim_machine *m, uint8_t family)
+{
+	struct ct_route_line rest = { .family = family, .metric = UINT32_MAX };
+	bool has_links = false;
+
+	for (unsigned i = 0; i < m->routes.n; i++) {
+		if (m->routes.at[i].family != family)
+			continue;
+		if (m->routes.at[i].metric != UINT32_MAX)
+			return;
+		has_links = true;
+	}
+	rest.iface = m->n_ifaces == 1 ? m->ifaces[0] : NULL;
+	if (has_links || rest.iface)
+		(void)lines_add(&m->routes, &rest, NULL);
+}
+
 void sim_machine_ready(struct sim_machine *m)
 {
+	add_rest(m, CT_FAMILY_IPV4);
+	add_rest(m, CT_FAMILY_IPV6);
 	m->router.addrs = m->addrs;
 	m->router.n_addrs = m->n_addrs;
 	ct_router_sort(&m->router, m->routes.at, m->routes.n);

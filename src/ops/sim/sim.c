@@ -64,6 +64,8 @@ struct sim *sim_new(const struct sim_config *cfg, struct ct_err *err)
 	s->hooks.rules4 = cfg->rules4;
 	s->hooks.rules6 = cfg->rules6;
 	s->hooks.router = cfg->machine->router;
+	s->hooks.trace = cfg->trace;
+	s->hooks.trace_user = cfg->user;
 	s->room = malloc((size_t)BURST * ROOM_SIZE);
 	s->follow = cfg->follows_nat ? sim_follow_new() : NULL;
 	if (!s->room || (cfg->follows_nat && !s->follow))
@@ -476,6 +478,28 @@ int sim_step(struct sim *s, struct merge *m, struct ct_err *err)
 	}
 	flush(s);
 	return more;
+}
+
+enum sim_fate sim_send(struct sim *s, const uint8_t *data, uint32_t size, ct_time at,
+		       const struct ct_way *way, struct ct_packet *p, struct ct_passage *was)
+{
+	struct sim_packet told = { .at = at,
+				   .in = way->in,
+				   .is_sent = way->is_sent,
+				   .data = data,
+				   .size = size,
+				   .fate = SIM_GONE };
+
+	*was = (struct ct_passage){ .table = NULL };
+	note_time(&s->outcome, at);
+	ct_engine_advance(s->hooks.engine, s->outcome.last);
+	ct_packet_init(p, data, size);
+	if (ct_packet_receive(p) < 0)
+		s->outcome.n_refused++;
+	else
+		pass_hooks(s, p, &told, was);
+	s->outcome.by_fate[told.fate]++;
+	return told.fate;
 }
 
 void sim_end(struct sim *s)

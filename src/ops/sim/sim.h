@@ -76,7 +76,8 @@ struct sim_config {
 	 * or null. */
 	struct merge *numbering;
 	sim_packet_fn *packet; /* may be null */
-	void *user;
+	ct_trace_fn *trace;    /* of each step on a packet's way; may be null */
+	void *user;	       /* of both */
 };
 
 /* Frames without an IP packet, by reason. */
@@ -115,6 +116,11 @@ DEFINE_AUTO_FREE(sim);
 /* Sends the frames that one reading of @m gives. 1, 0 at the end, negative with a sentence when a
  * capture is broken: calling again goes on with the others. */
 int sim_step(struct sim *s, struct merge *m, struct ct_err *err);
+
+/* Sends one packet, made by hand, that came by @in (null: not told, or sent by the machine itself)
+ * at @at. Its way is @was, which lasts until the next packet. What became of it. */
+enum sim_fate sim_send(struct sim *s, const uint8_t *data, uint32_t size, ct_time at,
+		       const struct ct_way *way, struct ct_packet *p, struct ct_passage *was);
 
 /* Ends the run at its last packet. */
 void sim_end(struct sim *s);

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * conntune trace: one packet or a short conversation, step by step through rules, tracker, NAT and
+ * routing.
+ */
+#include "app/cmd/trace.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/number.h"
+#include "ops/sim/case.h"
+#include "ops/sim/routes.h"
+#include "ops/sim/rules.h"
+#include "ops/sim/sysctl.h"
+
+enum { ASK_MS = 10000 };
+
+enum trace_key {
+	KEY_RULES = 1,
+	KEY_RULES6,
+	KEY_ROUTE,
+	KEY_LOCAL,
+	KEY_HOST,
+	KEY_LIVE,
+	KEY_SET,
+	KEY_SEED,
+};
+
+static const struct option_spec trace_specs[] = {
+	{ "rules", 'r', "FILE", KEY_RULES, "the rules (iptables-save)" },
+	{ "rules6", 0, "FILE", KEY_RULES6, "those of IPv6 (ip6tables-save)" },
+	{ "route", 0, "FILE", KEY_ROUTE, "addresses and routes, as ip(8) prints them" },
+	{ "local", 0, "ADDR", KEY_LOCAL, "[DEV=]ADDR[/LEN], an address of the machine" },
+	{ "host", 0, NULL, KEY_HOST, "the machine forwards nothing" },
+	{ "live", 'l', NULL, KEY_LIVE, "rules, addresses, routes and settings of this machine" },
+	{ "set", 's', "KEY=VALUE", KEY_SET, "a sysctl of net.netfilter.nf_conntrack_*" },
+	{ "seed", 0, "N", KEY_SEED, "of what is chance in the kernel" },
+	{ NULL, 0, NULL, 0, NULL },
+};
+
+struct trace_state {
+	struct sim_config cfg;
+	struct sim_case of; /* the machine and its rules */
+	bool is_live, is_begun;
+};
+
+static void begin(struct trace_state *s)
+{
+	if (s->is_begun)
+		return;
+	s->is_begun = true;
+	sim_config_default(&s->cfg);
+	sim_machine_init(&s->of.machine);
+}
+
+static int option_rules(struct ct_ruleset **at, const char *path, unsigned syntax,
+			struct ct_err *err)
+{
+	struct ct_ruleset *rs;
+	int r = sim_rules_file(path, syntax, &rs, err);
+
+	if (r < 0)
+		return r;
+	ct_ruleset_free(*at);
+	*at = rs;
+	return 0;
+}
+
+static int option_seed(struct trace_state *s, const char *text, struct ct_err *err)
+{
+	uint64_t v;
+
+	if (ct_number_any(text, strlen(text), UINT64_MAX, &v) < 0)
+		return ct_err_set(err, -EINVAL, "--seed takes a number, not '%s'", text);
+	memcpy(s->cfg.engine.seed, &v, sizeof(v));
+	return 0;
+}
+
+static int apply_option(struct trace_state *s, enum trace_key key, const char *value,
+			struct ct_err *err)
+{
+	struct sim_sysctls sysctls = { &s->cfg.engine, &s->cfg.defrag, &s->of.machine.router, NULL,
+				       NULL };
+
+	switch (key) {
+	case KEY_RULES:
+		return option_rules(&s->of.rules4, value, CT_SYNTAX_IPTABLES, err);
+	case KEY_RULES6:
+		return option_rules(&s->of.rules6, value, CT_SYNTAX_IP6TABLES, err);
+	case KEY_ROUTE:
+		return sim_routes_file(&s->of.machine, value, err);
+	case KEY_LOCAL:
+		return sim_machine_addr(&s->of.machine, value, err);
+	case KEY_HOST:
+		s->of.machine.router.is_forwarding = false;
+		return 0;
+	case KEY_LIVE:
+		s->is_live = true;
+		return 0;
+	case KEY_SET:
+		return sim_sysctl_assign(&sysctls, value, err);
+	case KEY_SEED:
+		return option_seed(s, value, err);
+	}
+	return 0;
+}
+
+/* A file that cannot be read is the user's mistake as well. */
+static int trace_option(void *state, int key, const char *value, struct ct_err *err)
+{
+	begin(state);
+	return apply_option(state, (enum trace_key)key, value, err) < 0 ? -EINVAL : 0;
+}
+
+/* What iptables-save says; none of it is no rules. */
+static int ask_rules(struct host *h, const char *name, unsigned syntax, struct ct_ruleset **out,
+		     struct ct_err *err)
+{
+	const char *const argv[] = { name, "-c", NULL };
+	auto_fini(ct_buf) struct ct_buf text = { 0 };
+	int r = host_command(h, name, argv, ASK_MS, &text, NULL);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return ct_err_set(err, r, "%s: %s", name, strerror(-r));
+	ct_ruleset_free(*out);
+	*out = ct_ruleset_parse(text.p ? text.p : "", text.len, syntax, err);
+	return *out ? 0 : ct_err_wrap(err, -EINVAL, "%s", name);
+}
+
+/* The settings that the tracker has now. */
+static void ask_settings(struct host *h, struct ct_engine_settings *s)
+{
+	static const char *const names[] = {
+#define ENGINE_SETTING(field, name, standard, highest) name,
+#include <conntune/engine_setting.def>
+#undef ENGINE_SETTING
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char path[128];
+		uint32_t *at, highest;
+		int64_t v;
+
+		(void)snprintf(path, sizeof(path), "/proc/sys/net/netfilter/nf_conntrack_%s",
+			       names[i]);
+		if (host_read_i64(h, path, &v) == 0 && v >= 0 &&
+		    ct_engine_setting_find(s, names[i], strlen(names[i]), &at, &highest) == 0 &&
+		    v <= highest)
+			*at = (uint32_t)v;
+	}
+}
+
+static int look_live(void *user, struct host *h, const struct netns *ns)
+{
+	struct trace_state *s = user;
+	struct ct_err err = { "" };
+	int r = sim_routes_host(&s->of.machine, h, &err);
+
+	(void)ns;
+	if (r == 0)
+		r = ask_rules(h, "iptables-save", CT_SYNTAX_IPTABLES, &s->of.rules4, &err);
+	if (r == 0)
+		r = ask_rules(h, "ip6tables-save", CT_SYNTAX_IP6TABLES, &s->of.rules6, &err);
+	if (r < 0) {
+		cmd_error("%s", err.text);
+		return EXIT_FAILED;
+	}
+	ask_settings(h, &s->cfg.engine.settings);
+	return EXIT_DONE;
+}
+
+static bool is_own(const struct trace *t, uint8_t family, const union ct_addr *a)
+{
+	return ct_route_is_own(&t->machine->router, family, a->bytes);
+}
+
+/* From @src: by the machine itself, or by the way back there. */
+static struct ct_way way_from(const struct trace *t, uint8_t family, const union ct_addr *src)
+{
+	struct ct_way way = { .is_sent = is_own(t, family, src) };
+	const struct ct_route_line *back;
+
+	back = way.is_sent ? NULL : ct_route_find(&t->machine->router, family, src->bytes);
+	way.in = back ? back->iface : NULL;
+	return way;
+}
+
+/* How a packet comes: as the step says, from where the flow's end is known to be, or as its source
+ * tells. */
+static struct ct_way way_of(struct trace *t, const struct talk_step *s)
+{
+	const struct talk_flow *flow = &t->flows[s->flow];
+	bool is_back = s->kind == TALK_BACK || (s->kind == TALK_ERROR && !flow->is_last_back);
+	struct ct_way *way = &t->ends[s->flow][is_back];
+
+	if (s->kind == TALK_BEGIN)
+		*way = way_from(t, s->family, &s->ends.src);
+	else if (is_back && flow->n_last == 0)
+		*way = way_from(t, s->family, &flow->theirs.dst);
+	if (s->iface[0])
+		*way = (struct ct_way){ .in = s->iface };
+	else if (s->is_sent)
+		*way = (struct ct_way){ .is_sent = true };
+	return *way;
+}
+
+/* What the flow's other end has got, and where that end is. */
+static void note_arrival(struct trace *t, const struct talk_step *s, const struct ct_passage *was,
+			 enum sim_fate fate)
+{
+	struct ct_way *there = &t->ends[s->flow][1];
+
+	if (fate == SIM_GONE)
+		return;
+	talk_arrived(s, &t->flows[s->flow], was->data, was->size);
+	if (s->kind == TALK_BACK || s->kind == TALK_ERROR)
+		return;
+	*there = (struct ct_way){ .is_sent = fate == SIM_DELIVERED };
+	if (!there->is_sent)
+		there->in = was->way_on.out;
+}
+
+static int send_step(struct trace *t, unsigned i, ct_time now, uint8_t *room)
+{
+	const struct talk_step *s = &t->talk.steps[i];
+	struct talk_flow *flow = &t->flows[s->flow];
+	struct trace_packet told = { .number = i + 1, .at = now, .data = room };
+	struct ct_passage was;
+	struct ct_packet p;
+	enum sim_fate fate;
+	struct ct_way way;
+
+	if (s->kind == TALK_ERROR && flow->n_last == 0) {
+		cmd_error("packet %u: no packet of its flow has arrived that an error could be "
+			  "about",
+			  i + 1);
+		return -EINVAL;
+	}
+	told.size = talk_build(s, flow, room);
+	way = way_of(t, s);
+	told.way = &way;
+	trace_begin(t, &told);
+	fate = sim_send(t->sim, room, told.size, now, &way, &p, &was);
+	trace_end(t, &p, &was, fate);
+	note_arrival(t, s, &was, fate);
+	return 0;
+}
+
+static int send_all(struct trace *t)
+{
+	auto_memory uint8_t *room = malloc(TALK_MAX_PACKET);
+	ct_time now = 0;
+	int r = room ? 0 : -ENOMEM;
+
+	if (t->is_json)
+		writer_list(t->w, "packets", NULL, NULL, 0);
+	for (unsigned i = 0; r == 0 && i < t->talk.n; i++) {
+		now += t->talk.steps[i].gap;
+		r = send_step(t, i, now, room);
+	}
+	if (t->is_json)
+		writer_end(t->w);
+	return r;
+}
+
+static int trace_talk(struct trace_state *s, struct trace *t)
+{
+	struct ct_err err = { "" };
+	int code = EXIT_FAILED;
+
+	s->cfg.machine = t->machine;
+	s->cfg.rules4 = s->of.rules4;
+	s->cfg.rules6 = s->of.rules6;
+	s->cfg.trace = trace_step;
+	s->cfg.user = t;
+	t->rules4 = trace_rules_new(s->of.rules4);
+	t->rules6 = trace_rules_new(s->of.rules6);
+	t->sim = sim_new(&s->cfg, &err);
+	if (t->sim && t->rules4 && t->rules6) {
+		writer_begin(t->w, "trace", 1);
+		code = send_all(t) < 0 ? EXIT_FAILED : EXIT_DONE;
+		if (cmd_finish(t->w) != EXIT_DONE)
+			code = EXIT_FAILED;
+	} else {
+		cmd_error("%s", err.text[0] ? err.text : "out of memory");
+	}
+	sim_free(t->sim);
+	trace_rules_free(t->rules4);
+	trace_rules_free(t->rules6);
+	return code;
+}
+
+static int read_live(struct trace_state *s, const struct common_options *common)
+{
+	auto_free(host) struct host *h = NULL;
+
+	if (!s->is_live && strcmp(common->root, "/") == 0)
+		return EXIT_DONE;
+	h = cmd_host(common);
+	return h ? cmd_each_netns(common, h, look_live, s) : EXIT_FAILED;
+}
+
+static int trace_run(void *state, const struct common_options *common, int argc, char **argv)
+{
+	struct trace_state *s = state;
+	auto_free(writer) struct writer *w = cmd_writer(common);
+	struct trace t = { .w = w, .is_json = common->is_json, .machine = &s->of.machine };
+	struct ct_err err = { "" };
+	int code = w ? EXIT_DONE : EXIT_FAILED;
+
+	begin(s);
+	if (argc == 0) {
+		cmd_error("trace: which packet? For example "
+			  "'tcp 198.51.100.7:40000 > 192.0.2.10:80 S'");
+		code = EXIT_MISUSE;
+	}
+	for (int i = 0; code == EXIT_DONE && i < argc; i++)
+		if (talk_add(&t.talk, argv[i], &err) < 0) {
+			cmd_error("%s", err.text);
+			code = EXIT_MISUSE;
+		}
+	if (code == EXIT_DONE)
+		code = read_live(s, common);
+	sim_machine_ready(&s->of.machine);
+	if (code == EXIT_DONE)
+		code = trace_talk(s, &t);
+	talk_fini(&t.talk);
+	sim_case_fini(&s->of);
+	return code;
+}
+
+const struct command command_trace = {
+	.name = "trace",
+	.summary = "Follow packets through rules, tracker, NAT and routes",
+	.arguments = "PACKET...",
+	.options = trace_specs,
+	.option = trace_option,
+	.run = trace_run,
+	.state_size = sizeof(struct trace_state),
+};
