@@ -34,7 +34,7 @@ EDGES = {
     "ops/lint": "lib/proof ops/report",
     "ops/sim": "lib/hooks lib/traffic ops/capture ops/facts",
     "ops/plan": "ops/diagnose ops/sim",
-    "ops/apply": "ops/plan ops/host ops/settings",
+    "ops/apply": "lib/proof ops/plan ops/host ops/settings",
     "app/watch": "ops/facts ops/metrics",
     "app/serve": "ops/metrics ops/facts ops/diagnose",
     "app/cmd": "app/watch app/serve ops/apply ops/capture ops/bundle ops/whatif ops/lint "

@@ -31,6 +31,7 @@ enum apply_key {
 	KEY_FORCE,
 	KEY_BOUND,
 	KEY_PERSIST,
+	KEY_NOTRACK,
 };
 
 struct apply_state {
@@ -43,6 +44,8 @@ struct apply_state {
 
 static const struct option_spec apply_options[] = {
 	{ "set", 's', "NAME=VALUE", KEY_SET, "a setting as it shall be; again for more" },
+	{ "notrack", 0, "CLASS", KEY_NOTRACK,
+	  "packets that shall not be tracked: 'tcp dport 8080', 'udp dst 10.0.0.53 dport 53', lo" },
 	{ "dry-run", 'n', NULL, KEY_DRY_RUN, "show only" },
 	{ "confirm-within", 'c', "TIME", KEY_WITHIN,
 	  "take all back unless 'conntune confirm' comes in this time: 60s" },
@@ -95,6 +98,8 @@ static int apply_option(void *state, int key, const char *value, struct ct_err *
 	switch ((enum apply_key)key) {
 	case KEY_SET:
 		return plan_add_set(&s->plan, value, err);
+	case KEY_NOTRACK:
+		return plan_add_notrack(&s->plan, value, err);
 	case KEY_DRY_RUN:
 		s->is_dry = true;
 		return 0;
@@ -188,11 +193,13 @@ static void show_files(struct writer *w, const struct draft *d)
 	for (size_t i = 0; i < d->journal.n_steps; i++) {
 		const struct step *p = &d->journal.steps[i];
 
-		if (p->kind != STEP_file)
+		if (p->kind == STEP_setting)
 			continue;
 		writer_para(w, 2, p->path);
-		show_lines(w, '-', saved_text(d, p->from), saved_text(d, p->to));
-		show_lines(w, '+', saved_text(d, p->to), saved_text(d, p->from));
+		if (p->kind == STEP_file)
+			show_lines(w, '-', saved_text(d, p->from), saved_text(d, p->to));
+		show_lines(w, '+', saved_text(d, p->to),
+			   p->kind == STEP_file ? saved_text(d, p->from) : "");
 	}
 }
 
@@ -421,8 +428,8 @@ static int apply_run(void *state, const struct common_options *common, int argc,
 		code = EXIT_MISUSE;
 	} else if (argc == 1 && read_plan(&s->plan, argv[0]) < 0) {
 		code = EXIT_FAILED;
-	} else if (s->plan.n_sets == 0) {
-		cmd_error("nothing to apply: give a plan, or --set NAME=VALUE");
+	} else if (s->plan.n_sets + s->plan.n_notrack == 0) {
+		cmd_error("nothing to apply: give a plan, --set NAME=VALUE or --notrack CLASS");
 		code = EXIT_MISUSE;
 	} else {
 		code = apply(&run);

@@ -9,7 +9,7 @@
 
 static const char *const event_names[] = {
 	[TXN_WRITTEN] = "written", [TXN_RESTORED] = "restored", [TXN_KEPT] = "left",
-	[TXN_GONE] = "gone",	   [TXN_UNDONE] = "taken back",
+	[TXN_GONE] = "gone",	   [TXN_UNDONE] = "taken back", [TXN_REMOVED] = "cleared",
 };
 
 static void note(void *user, enum txn_event event, const struct journal *j, const struct step *p,
@@ -24,12 +24,18 @@ static void note(void *user, enum txn_event event, const struct journal *j, cons
 	log->n++;
 	e->event = event;
 	e->number = j->number;
-	(void)snprintf(e->what, sizeof(e->what), "%s", p ? p->what : "the change");
+	(void)snprintf(e->what, sizeof(e->what), "%s",
+		       p		      ? p->what
+		       : event == TXN_REMOVED ? "entries"
+					      : "the change");
 	(void)snprintf(e->now, sizeof(e->now), "%s", now ? now : "");
 	if (event == TXN_KEPT)
 		(void)snprintf(e->now, sizeof(e->now), "%.80s, which is not ours: left so", now);
 	else if (event == TXN_GONE)
 		(void)snprintf(e->now, sizeof(e->now), "ended with its namespace or boot");
+	else if (p && p->kind == STEP_rules)
+		(void)snprintf(e->now, sizeof(e->now), "%s (%s)",
+			       event == TXN_WRITTEN ? "rules put in" : "rules taken out", p->path);
 	else if (p && p->kind == STEP_file)
 		(void)snprintf(e->now, sizeof(e->now), "%s",
 			       event == TXN_WRITTEN ? "written"
@@ -71,6 +77,8 @@ const char *change_value(const struct step *p, const char *value)
 {
 	if (p->kind == STEP_setting)
 		return value;
+	if (p->kind == STEP_rules)
+		return value == p->to ? "rules" : "";
 	return value ? "a file" : "none";
 }
 

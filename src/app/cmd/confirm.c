@@ -25,7 +25,7 @@ static int confirm_run(void *state, const struct common_options *common, int arg
 		return EXIT_FAILED;
 	r = txn_recover(h, &teller, &err);
 	if (r == 0)
-		r = txn_confirm(h, &number, &err);
+		r = txn_confirm(h, &number, &teller, &err);
 	if (r == 0)
 		(void)snprintf(sentence, sizeof(sentence), "Change %u is kept.", number);
 	if (changes_finish(common, "confirm", log, number, sentence) != EXIT_DONE)

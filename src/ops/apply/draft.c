@@ -80,6 +80,7 @@ int draft_make(struct host *machine, struct host *h, const struct plan *p,
 
 	out->journal.reason = journal_text(&out->journal, p->reason);
 	r = draft_settings(machine, h, p, o, out, err);
+	r = r < 0 ? r : draft_untrack(h, p, o, out, err);
 	if (r == 0 && p->is_persistent)
 		r = draft_persist(h, p, o, out, err);
 	return r;

@@ -17,6 +17,7 @@
 #include "ops/apply/drafts.h"
 #include "ops/apply/own_file.h"
 #include "ops/apply/owner.h"
+#include "ops/apply/untrack.h"
 #include "ops/settings/size.h"
 #include "ops/settings/sysctl_files.h"
 
@@ -293,6 +294,26 @@ int draft_persist(struct host *h, const struct plan *p, const struct draft_optio
 	return r;
 }
 
+/* Rules of ours in the files that a boot restores. */
+static int forget_rules(struct host *h, struct draft *d, struct ct_err *err)
+{
+	static const char *const files[] = { "/etc/iptables/rules.v4", "/etc/iptables/rules.v6",
+					     "/etc/sysconfig/iptables",
+					     "/etc/sysconfig/ip6tables" };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof(files) / sizeof(files[0]); i++) {
+		auto_fini(ct_buf) struct ct_buf old = { 0 }, new = { 0 };
+
+		if (host_read(h, files[i], &old) < 0 || !strstr(old.p, UNTRACK_TAG))
+			continue;
+		r = untrack_strip(old.p, &new);
+		r = r < 0 ? ct_err_set(err, r, "out of memory")
+			  : draft_add_file(d, h, files[i], new.p ? new.p : "", new.len, 0600, err);
+	}
+	return r;
+}
+
 int draft_forget(struct host *h, struct draft *d, struct ct_err *err)
 {
 	static const struct ct_buf nothing = { 0 };
@@ -308,5 +329,5 @@ int draft_forget(struct host *h, struct draft *d, struct ct_err *err)
 		else if (found == 0 && ours.len)
 			r = own_file_put(d, h, f, &nothing, err);
 	}
-	return r;
+	return r < 0 ? r : forget_rules(h, d, err);
 }

@@ -14,4 +14,8 @@ int draft_settings(struct host *machine, struct host *h, const struct plan *p,
 int draft_persist(struct host *h, const struct plan *p, const struct draft_options *o,
 		  struct draft *d, struct ct_err *err);
 
+/* Classes that are not tracked, as rules. */
+int draft_untrack(struct host *h, const struct plan *p, const struct draft_options *o,
+		  struct draft *d, struct ct_err *err);
+
 #endif

@@ -5,6 +5,7 @@
 #include "ops/apply/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,9 +27,13 @@ int store_lock(struct host *h, bool is_patient, struct ct_err *err)
 	r = r < 0 ? r : host_lock(h, STORE_DIR "/lock", is_patient);
 	if (r == -EWOULDBLOCK)
 		return ct_err_set(err, r, "another change is under way at this moment");
-	if (r < 0)
-		return ct_err_set(err, r, STORE_DIR ": %s", strerror(-r));
-	return r;
+	/* A program that we have running, iptables-restore, holds the lock to its own end, so that
+	 * nobody takes back beside it what it is still about to write. The watcher closes it. */
+	if (r >= 0 && fcntl(r, F_SETFD, 0) < 0) {
+		(void)close(r);
+		r = -errno;
+	}
+	return r < 0 ? ct_err_set(err, r, STORE_DIR ": %s", strerror(-r)) : r;
 }
 
 static int by_number(const void *a, const void *b)

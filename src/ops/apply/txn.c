@@ -11,6 +11,7 @@
 
 #include "ops/apply/rise.h"
 #include "ops/apply/store.h"
+#include "ops/apply/untrack_entries.h"
 #include "ops/host/write.h"
 
 #define USUAL_MS     1000 /* how long counters are watched before the change */
@@ -203,9 +204,22 @@ int txn_undo(struct host *machine, unsigned number, bool is_forced, const struct
 
 /* --- confirming --- */
 
-int txn_confirm(struct host *machine, unsigned *number, struct ct_err *err)
+/* What cannot be taken back comes last, when nothing else can be either. */
+static void clear_table(struct site *s, const struct journal *j, const struct txn_teller *t)
+{
+	char text[48];
+	uint64_t n = untrack_entries(s, j);
+
+	(void)snprintf(text, sizeof(text), "%llu removed", (unsigned long long)n);
+	if (n)
+		tell(t, TXN_REMOVED, j, NULL, text);
+}
+
+int txn_confirm(struct host *machine, unsigned *number, const struct txn_teller *t,
+		struct ct_err *err)
 {
 	auto_fd int lock = store_lock(machine, true, err);
+	auto_fini(site) struct site s = { .machine = machine };
 	auto_fini(journal) struct journal j = { 0 };
 	int r = lock < 0 ? lock : newest(machine, JOURNAL_waiting, JOURNAL_waiting, &j, err);
 
@@ -217,7 +231,10 @@ int txn_confirm(struct host *machine, unsigned *number, struct ct_err *err)
 		return ct_err_set(err, -ETIME, "change %u: %s", j.number, why_undo(machine, &j));
 	j.state = JOURNAL_kept;
 	*number = j.number;
-	return store_put(machine, &j, err);
+	r = store_put(machine, &j, err);
+	if (r == 0)
+		clear_table(&s, &j, t);
+	return r;
 }
 
 /* --- making --- */
@@ -393,6 +410,8 @@ int txn_commit(struct host *machine, struct draft *d, const struct txn_options *
 	r = r < 0 ? r : settle(machine, j, err);
 	if (r < 0)
 		(void)undo_all(&s, j, "a write failed", false, t, &failed);
+	else if (j->state == JOURNAL_kept)
+		clear_table(&s, j, t);
 	return r;
 }
 

@@ -20,6 +20,7 @@ enum txn_event {
 	TXN_RESTORED, /* a step was taken back */
 	TXN_KEPT,     /* it is neither as before nor as written: somebody else's, and left so */
 	TXN_GONE,     /* the place is no more, or its values ended with the boot */
+	TXN_REMOVED,  /* entries of what is no longer tracked left the table; @now says how many */
 	TXN_UNDONE,   /* the whole change is taken back; @now says why */
 };
 struct txn_teller {
@@ -39,7 +40,8 @@ int txn_commit(struct host *machine, struct draft *d, const struct txn_options *
 	       const struct txn_teller *teller, struct ct_err *err);
 
 /* Confirms the change that waits; its number. -ENOENT when none does. */
-int txn_confirm(struct host *machine, unsigned *number, struct ct_err *err);
+int txn_confirm(struct host *machine, unsigned *number, const struct txn_teller *teller,
+		struct ct_err *err);
 
 /* Takes back change @number, or with 0 the last one that holds. What somebody else wrote since
  * stays, unless @is_forced. -ENOENT with a sentence. */

@@ -56,6 +56,10 @@ int nl_stats_request(void *buf);
 int nl_expect_dump_request(void *buf);
 int nl_expect_stats_cpu_request(void *buf);
 
+/* Writes the request that removes the entry @e (its first tuple, zone and identifier, as far as
+ * they are known) into @buf. Its size, or -EINVAL. */
+int nl_delete_request(void *buf, const struct ct_entry *e);
+
 /* Reads one entry message (@payload behind the netlink header). Only the fields in @want
  * (enum ct_known bits) are decoded besides the tuples; CT_KNOWN_ALL for everything. Slices point
  * into @payload. What is not wanted is not looked at either. -EBADMSG when it is cut or contradicts

@@ -116,6 +116,24 @@ static void put_tuple(struct nl_message *m, unsigned type, const struct nl_filte
 	nl_nest_end(m, tuple);
 }
 
+/* A tuple of TCP, UDP or their like, with all it has. */
+static void put_whole_tuple(struct nl_message *m, const struct ct_tuple *t)
+{
+	bool is_v6 = t->family == CT_FAMILY_IPV6;
+	size_t size = is_v6 ? 16 : 4, tuple = nl_nest_begin(m, CTA_TUPLE_ORIG), nest;
+
+	nest = nl_nest_begin(m, CTA_TUPLE_IP);
+	nl_attr_put(m, is_v6 ? CTA_IP_V6_SRC : CTA_IP_V4_SRC, &t->src, size);
+	nl_attr_put(m, is_v6 ? CTA_IP_V6_DST : CTA_IP_V4_DST, &t->dst, size);
+	nl_nest_end(m, nest);
+	nest = nl_nest_begin(m, CTA_TUPLE_PROTO);
+	nl_attr_put_u8(m, CTA_PROTO_NUM, t->proto);
+	nl_attr_put(m, CTA_PROTO_SRC_PORT, &t->src_part, 2);
+	nl_attr_put(m, CTA_PROTO_DST_PORT, &t->dst_part, 2);
+	nl_nest_end(m, nest);
+	nl_nest_end(m, tuple);
+}
+
 static void put_tuples(struct nl_message *m, const struct nl_filter *f)
 {
 	uint32_t orig = tuple_flags(f, CT_DIR_ORIG), reply = tuple_flags(f, CT_DIR_REPLY);
@@ -169,6 +187,20 @@ int nl_dump_request(void *buf, const struct nl_filter *filter)
 		nl_attr_put_be16(&m, CTA_ZONE, f->zone);
 	if (f->fields & (NL_FILTER_ORIG | NL_FILTER_REPLY))
 		put_tuples(&m, f);
+	return finish(&m);
+}
+
+int nl_delete_request(void *buf, const struct ct_entry *e)
+{
+	const struct ct_tuple *t = &e->tuple[CT_DIR_ORIG];
+	struct nl_message m;
+
+	begin(&m, buf, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, t->family);
+	put_whole_tuple(&m, t);
+	if ((e->known & CT_KNOWN_ZONE) && e->zone)
+		nl_attr_put_be16(&m, CTA_ZONE, e->zone);
+	if (e->known & CT_KNOWN_ID)
+		nl_attr_put_be32(&m, CTA_ID, e->id);
 	return finish(&m);
 }
 
