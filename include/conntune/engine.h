@@ -209,6 +209,15 @@ int ct_engine_set_mark(struct ct_engine *en, struct ct_handle h, uint32_t mark);
  * p->helper. -ENOENT, -EBUSY when it is confirmed, -EINVAL for no helper, -ENOMEM. */
 int ct_engine_set_helper(struct ct_engine *en, struct ct_handle h, enum ct_helper helper);
 
+/* nf_ct_seqadj_set(): what a TCP sender in direction @dir sends after @seq is @by bytes further on
+ * from now on, as its payload was changed. -ENOENT, -ENOMEM. */
+int ct_engine_set_seqadj(struct ct_engine *en, struct ct_handle h, enum ct_dir dir, uint32_t seq,
+			 int32_t by);
+
+/* The shifts of both directions. -ENOENT when there are none. */
+int ct_engine_seqadj(const struct ct_engine *en, struct ct_handle h,
+		     struct ct_seqadj out[CT_DIR_MAX]);
+
 /* Ends an entry now, as ctnetlink's delete does. -ENOENT. */
 int ct_engine_delete(struct ct_engine *en, struct ct_handle h);
 

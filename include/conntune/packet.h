@@ -37,6 +37,7 @@ enum ct_packet_flag {
 	CT_PACKET_UNTRACKED = 1 << 1,	/* a notrack rule has seen it */
 	CT_PACKET_OFFLOAD = 1 << 2,	/* captured on its sender: an IPv4 total length of 0 is one
 					 * that hardware would have filled in */
+	CT_PACKET_LOOPED = 1 << 3,	/* comes in by loopback: was confirmed on its way out */
 };
 
 /* A name for an entry that survives its end: a freed entry's handle is never valid again (until

@@ -104,6 +104,32 @@ def split(packet):
 
 # Conversations
 
+class End:
+    """One end of a TCP connection, which knows of it what it has heard."""
+
+    def __init__(self, dev, address, port, seq):
+        self.dev, self.address, self.port, self.seq = dev, packed(address), port, seq
+        self.far = self.far_port = None
+        self.ack = 0
+
+    def say(self, flags, payload=b"", options=b"", old=0):
+        """A segment; @old: one that was said before, so many bytes ago."""
+        l4 = struct.pack("!HHIIBBHHH", self.port, self.far_port, (self.seq - old) & 0xffffffff,
+                         self.ack if flags & 16 else 0, (20 + len(options)) << 2, flags, 65535, 0,
+                         0) + options + payload
+        if not old:
+            self.seq += len(payload) + bool(flags & 3)
+        return self.dev, ip(self.address, self.far, TCP,
+                            summed(self.address, self.far, TCP, l4))
+
+    def hear(self, packet):
+        self.far, _, _, l4 = split(packet)
+        self.far_port, _, seq = struct.unpack_from("!HHI", l4)
+        size = len(l4) - (l4[12] >> 2) + bool(l4[13] & 3)
+        if size and (not self.ack or seq == self.ack):
+            self.ack = (seq + size) & 0xffffffff
+
+
 class Flow:
     """One conversation; each side of the comparison has its own."""
 
@@ -185,16 +211,94 @@ def converse(seed, family, send):
         else:
             f = flows[-1 - pick % min(len(flows), 12)]
         if kind != "more" and not f.heard:
-            log.append(("nothing", f, b"", []))
+            log.append(("nothing", b"", []))
             continue
         dev, packet = (f.opening(payload) if kind == "more" else
                        f.answer(payload) if kind == "answer" else f.error(size))
         out = send(dev, packet)
-        log.append((kind, f, packet, out))
+        log.append((kind, packet, out))
         if kind == "more" and out:
             f.heard = out[0]
         if kind != "error" and out:
             f.n += 1
+    return log
+
+
+def announced(address, port, form):
+    """How FTP writes an address and a port."""
+    if form == "six":
+        return ",".join(address.split(".") + [str(port >> 8), str(port & 255)])
+    return f"|{2 if ':' in address else 1}|{address}|{port}|"
+
+
+def ftp(seed, family, send):
+    """A control connection, its commands and answers, and the data connections they announce."""
+    chance, log = random.Random(seed), []
+    client = End("lan0", INSIDE[family][0], 40000 + chance.randrange(1000), chance.randrange(1 << 32))
+    server = End("wan0", OUTSIDE[family][0], 21, chance.randrange(1 << 32))
+
+    def pass_on(sender, receiver, *what, **how):
+        dev, packet = sender.say(*what, **how)
+        out = send(dev, packet)
+        log.append(("ftp", packet, out))
+        if len(out) == 1 and out[0][0] == receiver.dev:
+            receiver.hear(out[0][1])
+            return split(out[0][1])[3]
+        return b""
+
+    def data(from_, to, address, port):
+        """A data connection to what was announced as the other end knows it."""
+        opener = End(from_.dev, socket.inet_ntop(socket.AF_INET6 if family == "6" else
+                                                 socket.AF_INET, from_.address),
+                     chance.randrange(20000, 30000), 1)
+        taker = End(to.dev, "::" if family == "6" else "0.0.0.0", port, 1)
+        opener.far, opener.far_port = packed(address), port
+        pass_on(opener, taker, 2)
+        if taker.far:
+            taker.address = split(log[-1][2][0][1])[1]
+            taker.port = struct.unpack_from("!HH", split(log[-1][2][0][1])[3])[1]
+            pass_on(taker, opener, 0x12)
+            pass_on(opener, taker, 0x10)
+
+    client.far, client.far_port = server.address, 21
+    pass_on(client, server, 2, options=b"\4\2\1\1")
+    pass_on(server, client, 0x12, options=b"\4\2\1\1")
+    pass_on(client, server, 0x10)
+    pass_on(server, client, 0x18, b"220 ready\r\n")
+    pass_on(client, server, 0x18, b"USER x\r\n")
+    pass_on(server, client, 0x18, b"230 in\r\n")
+    own = INSIDE[family][0]
+    for _ in range(8):
+        port = chance.randrange(1024, 65536)
+        form = chance.choice(["six"] if family == "4" else ["eprt"]) if chance.random() < .7 else "eprt"
+        if chance.random() < 0.5:
+            word = "PORT" if form == "six" else "EPRT"
+            heard = pass_on(client, server, 0x18,
+                            f"{word} {announced(own, port, form)}\r\n".encode())
+            pass_on(server, client, 0x18, b"200 fine\r\n")
+            if heard and form == "six":
+                six = heard[20:].decode().split()[1].split(",")
+                data(server, client, ".".join(six[:4]), int(six[4]) << 8 | int(six[5]))
+            elif heard:
+                _, _, address, there, _ = heard[20:].decode().split()[1].split("|")
+                data(server, client, address, int(there))
+        else:
+            pass_on(client, server, 0x18, b"PASV\r\n")
+            far = OUTSIDE[family][0]
+            text = (f"227 go ({announced(far, port, 'six')}).\r\n" if form == "six" else
+                    f"229 go (|||{port}|)\r\n")
+            if pass_on(server, client, 0x18, text.encode()):
+                data(client, server, far, port)
+        if chance.random() < 0.4:
+            # Said again, and acknowledged in pieces.
+            pass_on(client, server, 0x10, b"x" * 4, old=chance.randrange(1, 40))
+            edge = struct.pack("!II", server.ack, server.ack + 10)
+            pass_on(server, client, 0x10, options=b"\1\1\5\x0a" + edge)
+            edge = struct.pack("!II", client.ack, client.ack + 10)
+            pass_on(client, server, 0x10, options=b"\1\1\5\x0a" + edge)
+    pass_on(client, server, 0x11)
+    pass_on(server, client, 0x11)
+    pass_on(client, server, 0x10)
     return log
 
 
@@ -243,6 +347,15 @@ def rules(chance, family):
     return "*nat\n" + "\n".join(lines) + "\nCOMMIT\n"
 
 
+def ftp_rules(chance, family):
+    """The helper, and some translation of the client."""
+    public = chance.choice(["192.0.2.9", "192.0.2.123"] if family == "4" else
+                           ["2001:db8:2::9", "2001:db8:2:1:2:3:4:5"])
+    target = chance.choice(["MASQUERADE", f"SNAT --to-source {public}"])
+    return ("*raw\n-A PREROUTING -p tcp --dport 21 -j CT --helper ftp\nCOMMIT\n"
+            f"*nat\n-A POSTROUTING -o wan0 -j {target}\nCOMMIT\n")
+
+
 # The two sides
 
 def drain(device):
@@ -251,7 +364,7 @@ def drain(device):
                                              p[40] <= 143)]
 
 
-def kernel_side(seed, family, text):
+def kernel_side(talk, seed, family, text):
     """Runs inside a namespace."""
     for name in ("all", "default"):
         for key, value in (("rp_filter", 0), ("accept_local", 1), ("send_redirects", 0)):
@@ -278,7 +391,7 @@ def kernel_side(seed, family, text):
     def send(dev, packet):
         devices[dev].send(packet)
         return [(name, p) for name, d in devices.items() for p in drain(d)]
-    return [(kind, packet, out) for kind, _, packet, out in converse(seed, family, send)]
+    return talk(seed, family, send)
 
 
 class Peer:
@@ -365,19 +478,19 @@ def is_same(kind, packet, theirs, ours, is_random):
     return "chance" if with_part(b, part_of(a)) == a else False
 
 
-def compare(seed, family):
-    chance = random.Random(seed)
-    text = rules(chance, family)
+def compare(talk, seed, family, text):
+    """Both sides' answers to one conversation: how many packets, how many came through, how many
+    with ports chosen by chance."""
     with k.Netns("nat") as ns:
-        theirs = ns.call(kernel_side, seed, family, text)
+        theirs = ns.call(kernel_side, talk, seed, family, text)
     with tempfile.NamedTemporaryFile("w", prefix="ctt-nat-") as f:
         f.write(text)
         f.flush()
         peer = Peer(family, f.name)
-        ours = converse(seed, family, peer.send)
+        ours = talk(seed, family, peer.send)
         peer.close()
     by_chance = 0
-    for n, ((kind, packet, a), (_, _, own, b)) in enumerate(zip(theirs, ours)):
+    for n, ((kind, packet, a), (_, own, b)) in enumerate(zip(theirs, ours)):
         same = (is_same(kind, packet, a, b, "--random" in text) or
                 is_same(kind, own, a, b, "--random" in text))
         assert same, (f"CTT_SEED={seed} IPv{family} step {n}, {kind}: {packet.hex()}\n"
@@ -387,10 +500,10 @@ def compare(seed, family):
     return len(theirs), sum(1 for _, _, a in theirs if a), by_chance
 
 
-def differ(family):
+def differ(talk, family, make_rules, sets):
     total = through = chance = 0
-    for n in range(SETS):
-        a, b, c = compare(SEED + n, family)
+    for seed in range(SEED, SEED + sets):
+        a, b, c = compare(talk, seed, family, make_rules(random.Random(seed), family))
         total, through, chance = total + a, through + b, chance + c
     print(f"# CTT_SEED={SEED}: {total} packets, {through} came through, {chance} ports by chance")
     assert through > total / 5, "hardly anything comes through"
@@ -398,12 +511,18 @@ def differ(family):
 
 def test_ipv4():
     """random conversations over IPv4 are translated alike"""
-    differ("4")
+    differ(converse, "4", rules, SETS)
 
 
 def test_ipv6():
     """random conversations over IPv6 are translated alike"""
-    differ("6")
+    differ(converse, "6", rules, SETS)
+
+
+def test_ftp():
+    """what FTP announces is rewritten alike, and the lengths that follow from it"""
+    for family in "46":
+        differ(ftp, family, ftp_rules, SETS)
 
 
 k.main(globals())

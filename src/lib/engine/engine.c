@@ -307,6 +307,10 @@ static void fill_cold(const struct ct_engine *en, const struct entry *e, struct 
 		out->known |= CT_KNOWN_HELPER;
 		out->helper = (struct ct_slice){ name, (uint32_t)strlen(name) };
 	}
+	if (e->status & CT_STATUS_SEQ_ADJUST) {
+		out->known |= CT_KNOWN_SEQADJ;
+		memcpy(out->seqadj, c->seqadj, sizeof(out->seqadj));
+	}
 	if (c->master.number) {
 		out->known |= CT_KNOWN_MASTER;
 		out->master = c->master_tuple;
@@ -470,6 +474,12 @@ int ct_engine_find(const struct ct_engine *en, const struct ct_tuple *t, uint16_
 	*out = (struct ct_handle){ number, entry_at(en, number)->generation };
 	*dir = ct_probe_dir(&pr, entry_at(en, number), ref);
 	return 0;
+}
+
+void ct_engine_set_translator(struct ct_engine *en, const struct ct_translate_ops *ops, void *user)
+{
+	en->translate = ops;
+	en->translate_user = user;
 }
 
 int ct_engine_delete(struct ct_engine *en, struct ct_handle h)

@@ -14,6 +14,7 @@
 #define CT_ENGINE_ENGINE_H
 
 #include "lib/engine/entry.h"
+#include "lib/engine/translate.h"
 
 /* What a tracker makes of a packet: the values of nf_conntrack_in()'s inner verdict. */
 enum judgement {
@@ -76,6 +77,8 @@ struct ct_engine {
 	struct index *index;   /* exact fidelity */
 	struct chains *chains; /* kernel fidelity */
 	struct expectations *expects;
+	const struct ct_translate_ops *translate; /* or null */
+	void *translate_user;
 	struct cold *cold;
 	uint32_t n_cold, max_cold, free_cold;
 	struct gre_key *gre_keys; /* in the order they were made */

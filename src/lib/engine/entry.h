@@ -146,10 +146,11 @@ enum { EXPECT_CLASSES = 4 };
 /* What few entries have: expectations' children and parents. */
 struct cold {
 	struct ct_handle master;
-	struct ct_tuple master_tuple; /* as it was, in case the master ends */
-	uint32_t parent;	      /* the master's record, 0 none */
-	uint32_t n_children;	      /* entries that were expected from this one and live */
-	bool is_orphaned;	      /* its entry has ended before them */
+	struct ct_tuple master_tuple;	     /* as it was, in case the master ends */
+	struct ct_seqadj seqadj[CT_DIR_MAX]; /* with CT_STATUS_SEQ_ADJUST */
+	uint32_t parent;		     /* the master's record, 0 none */
+	uint32_t n_children;		     /* entries that were expected from this one and live */
+	bool is_orphaned;		     /* its entry has ended before them */
 	uint32_t next_free;
 	uint8_t n_expects[EXPECT_CLASSES]; /* expectations that hang on this entry */
 	uint8_t helper;			   /* enum ct_helper */

@@ -330,6 +330,26 @@ int ct_expect_register(struct ct_engine *en, uint32_t master, const struct expec
 	return ret;
 }
 
+uint16_t ct_expect_find_port(struct ct_engine *en, uint32_t master, struct expect *want)
+{
+	enum { MAX_ATTEMPTS = 128 };
+	uint16_t wanted = __builtin_bswap16(want->tuple.dst_part), port = wanted;
+	uint32_t range = 65535U - wanted;
+	uint32_t left = range < MAX_ATTEMPTS ? range : MAX_ATTEMPTS;
+
+	for (;;) {
+		int ret;
+
+		want->tuple.dst_part = __builtin_bswap16(port);
+		ret = ct_expect_register(en, master, want);
+		if (ret == 0)
+			return port;
+		if (ret != -EBUSY || left-- == 0)
+			return 0;
+		port = (uint16_t)(wanted + ct_engine_random(en, range));
+	}
+}
+
 bool ct_expect_any(const struct ct_engine *en)
 {
 	return en->expects->n_used > 0;
@@ -419,7 +439,7 @@ bool ct_helper_run(struct ct_engine *en, struct ct_packet *p, struct entry *e)
 {
 	struct cold *c = ct_cold_look(en, e);
 
-	if (!c || p->info == CT_INFO_RELATED_REPLY)
+	if (!c)
 		return true;
 	switch ((enum ct_helper)c->helper) {
 	case CT_HELPER_FTP:

@@ -13,6 +13,7 @@ enum expect_flag {
 	EXPECT_SRC_PART = 1 << 2,   /* the source part counts; else any will do */
 	EXPECT_TWIN = 1 << 3,	    /* the one of the other direction ends with it */
 	EXPECT_ANY_MASTER = 1 << 4, /* what another entry expects alike is good enough */
+	EXPECT_FOLLOW = 1 << 5,	    /* translated as its master is: dir and saved_part count */
 };
 
 /* The tuple of the packet to come: from one address, to exactly one address and port. A helper
@@ -21,8 +22,10 @@ struct expect {
 	struct ct_tuple tuple;
 	uint8_t class; /* of the helper's limits */
 	uint8_t flags;
-	uint8_t gives;	/* enum ct_helper */
-	uint8_t helper; /* of the master, whose policy counts */
+	uint8_t gives;	    /* enum ct_helper */
+	uint8_t dir;	    /* of the master, in which the new entry's first packet goes */
+	ct_be16 saved_part; /* the destination's before translation */
+	uint8_t helper;	    /* of the master, whose policy counts */
 	uint32_t master;
 	uint16_t zone;
 	bool is_used;
@@ -45,6 +48,10 @@ void ct_expect_free(struct ct_engine *en);
  * same and @want may share, -EBUSY when it clashes with another's, -EMFILE when the table of
  * expectations is full. */
 int ct_expect_register(struct ct_engine *en, uint32_t master, const struct expect *want);
+
+/* nf_nat_exp_find_port(): the same, at the port that @want has or, if that is somebody else's, at
+ * another; @want then has it. The port, in host order; 0 when there is none. */
+uint16_t ct_expect_find_port(struct ct_engine *en, uint32_t master, struct expect *want);
 
 /* True when there are any. */
 bool ct_expect_any(const struct ct_engine *en);

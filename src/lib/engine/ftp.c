@@ -15,7 +15,8 @@
 struct announced {
 	uint8_t family;
 	union ct_addr addr;
-	uint16_t port; /* host order */
+	uint16_t port;	   /* host order */
+	uint32_t at, size; /* where the numbers stand in the payload */
 };
 
 struct text {
@@ -58,7 +59,8 @@ static bool read_six(struct text t, struct announced *a, char end)
 {
 	uint32_t v[6];
 
-	if (read_numbers(t, v, 6, ',', end) == 0)
+	a->size = read_numbers(t, v, 6, ',', end);
+	if (a->size == 0)
 		return false;
 	set_ipv4(a, v);
 	a->port = (uint16_t)(v[4] << 8 | v[5]);
@@ -75,6 +77,7 @@ static bool read_227(struct text t, struct announced *a)
 	while (t.len > 0 && !is_digit(*t.p)) {
 		t.p++;
 		t.len--;
+		a->at++;
 	}
 	return read_six(t, a, 0);
 }
@@ -90,6 +93,7 @@ static bool read_port(struct text t, uint32_t from, char delimiter, struct annou
 			continue;
 		}
 		a->port = port;
+		a->size = i + 1;
 		return t.p[i] == delimiter && port != 0;
 	}
 	return false;
@@ -136,13 +140,16 @@ static bool read_229(struct text t, struct announced *a)
 
 struct pattern {
 	const char *word;
+	enum ct_ftp_form form;
 	char skip; /* what stands before the numbers, 0 nothing */
 	bool (*read)(struct text t, struct announced *a);
 };
 
 static const struct pattern patterns[CT_DIR_MAX][2] = {
-	[CT_DIR_ORIG] = { { "PORT", ' ', read_port_command }, { "EPRT", ' ', read_eprt } },
-	[CT_DIR_REPLY] = { { "227 ", 0, read_227 }, { "229 ", '(', read_229 } },
+	[CT_DIR_ORIG] = { { "PORT", CT_FTP_PORT, ' ', read_port_command },
+			  { "EPRT", CT_FTP_EPRT, ' ', read_eprt } },
+	[CT_DIR_REPLY] = { { "227 ", CT_FTP_PASV, 0, read_227 },
+			   { "229 ", CT_FTP_EPSV, '(', read_229 } },
 };
 
 enum found { FOUND_NOTHING, FOUND_PART, FOUND_ALL };
@@ -173,6 +180,7 @@ static enum found find_pattern(struct text t, const struct pattern *w, struct an
 			return FOUND_PART;
 		i++;
 	}
+	a->at = i;
 	return w->read((struct text){ t.p + i, t.len - i }, a) ? FOUND_ALL : FOUND_PART;
 }
 
@@ -200,10 +208,29 @@ static void remember_line(struct cold *c, enum ct_dir dir, uint32_t seq)
 		known[older] = seq;
 }
 
+/* nf_nat_ftp(): what is announced is what the other end may reach. */
+static bool translate(struct ct_engine *en, struct ct_packet *p, enum ct_ftp_form form,
+		      const struct announced *a, struct expect *want)
+{
+	uint16_t port;
+
+	want->flags = EXPECT_FOLLOW;
+	want->saved_part = want->tuple.dst_part;
+	port = ct_expect_find_port(en, p->entry.number, want);
+	if (port == 0)
+		return false;
+	if (en->translate->ftp(en->translate_user, p, form, a->at, a->size, &want->tuple.dst, port))
+		return true;
+	ct_expect_unlink(en, ct_expect_find(en, &want->tuple, entry_at(en, p->entry.number)->zone));
+	return false;
+}
+
 /* Registers the announced connection. False: the packet is to be dropped. */
-static bool expect_announced(struct ct_engine *en, uint32_t number, enum ct_dir dir,
+static bool expect_announced(struct ct_engine *en, struct ct_packet *p, enum ct_ftp_form form,
 			     const struct announced *a)
 {
+	uint32_t number = p->entry.number;
+	enum ct_dir dir = ct_info_dir(p->info);
 	struct ct_tuple mine, theirs;
 	struct expect want;
 
@@ -216,7 +243,10 @@ static bool expect_announced(struct ct_engine *en, uint32_t number, enum ct_dir 
 					   .dst = theirs.dst,
 					   .dst_part = __builtin_bswap16(a->port),
 					   .family = mine.family,
-					   .proto = PROTO_TCP } };
+					   .proto = PROTO_TCP },
+				.dir = !dir };
+	if (en->translate && entry_at(en, number)->status & (CT_STATUS_SRC_NAT | CT_STATUS_DST_NAT))
+		return translate(en, p, form, a, &want);
 	return ct_expect_register(en, number, &want) == 0;
 }
 
@@ -239,7 +269,7 @@ static enum line read_line(struct ct_engine *en, struct ct_packet *p, struct tex
 			p->why = "ftp: incomplete command";
 			return LINE_INCOMPLETE;
 		case FOUND_ALL:
-			if (expect_announced(en, p->entry.number, dir, &a))
+			if (expect_announced(en, p, patterns[dir][i].form, &a))
 				return LINE_FINE;
 			p->why = "ftp: cannot expect what is announced";
 			return LINE_REFUSED;
@@ -254,6 +284,7 @@ bool ct_ftp_help(struct ct_engine *en, struct ct_packet *p, struct cold *c)
 	uint32_t left = p->size - p->offset, header, seq;
 	enum ct_dir dir = ct_info_dir(p->info);
 	enum line line = LINE_FINE;
+	bool ends_line;
 	struct text t;
 
 	if (p->info != CT_INFO_ESTABLISHED && p->info != CT_INFO_ESTABLISHED_REPLY)
@@ -263,9 +294,10 @@ bool ct_ftp_help(struct ct_engine *en, struct ct_packet *p, struct cold *c)
 		return true;
 	t = (struct text){ (const char *)l4 + header, left - header };
 	seq = wire_be32(l4 + 4);
+	ends_line = t.p[t.len - 1] == '\n'; /* before the payload may change */
 	if (follows_line(c, dir, seq))
 		line = read_line(en, p, t);
-	if (line != LINE_INCOMPLETE && t.p[t.len - 1] == '\n')
+	if (line != LINE_INCOMPLETE && ends_line)
 		remember_line(c, dir, seq + t.len);
 	return line == LINE_FINE;
 }

@@ -73,4 +73,8 @@ void ct_tcp_read_options(const struct segment *s, struct tcp_seen *seen);
 /* ct_tcp_in_window(): judges the sequence numbers and learns from them. */
 enum window_result ct_tcp_in_window(const struct visit *v, const struct segment *s);
 
+/* seqadj.c, nf_ct_seq_offset(): by how much @seq of direction @dir is shifted on its way. */
+uint32_t ct_seq_offset(const struct ct_engine *en, const struct entry *e, enum ct_dir dir,
+		       uint32_t seq);
+
 #endif

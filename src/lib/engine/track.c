@@ -155,6 +155,10 @@ static void adorn_entry(struct ct_engine *en, const struct ct_packet *p, uint32_
 	e->mark = entry_at(en, x.master)->mark;
 	c->helper = x.gives;
 	ct_cold_adopt(en, number, x.master);
+	if (x.flags & EXPECT_FOLLOW && en->translate)
+		en->translate->follow(en->translate_user,
+				      (struct ct_handle){ number, e->generation }, c->master,
+				      (enum ct_dir)x.dir, x.saved_part);
 }
 
 static enum ct_info info_of(const struct entry *e, enum ct_dir dir)
@@ -386,6 +390,21 @@ void ct_engine_release(struct ct_engine *en, struct ct_packet *p)
 	p->entry = (struct ct_handle){ 0, 0 };
 }
 
+/* nf_confirm(): helpers, and numbers that an earlier change of the payload has shifted. False when
+ * the packet is to be dropped. */
+static bool help(struct ct_engine *en, struct ct_packet *p, struct entry *e)
+{
+	bool is_shifted = e->status & CT_STATUS_SEQ_ADJUST && !(p->flags & CT_PACKET_LOOPED);
+
+	if (!ct_helper_run(en, p, e))
+		return false;
+	if (!is_shifted || !en->translate || en->translate->adjust(en->translate_user, p))
+		return true;
+	en->stats.drop++;
+	p->why = "sequence numbers cannot be adjusted";
+	return false;
+}
+
 static inline void leave(struct ct_engine *en, struct ct_packet *p, const struct probe *fresh)
 {
 	struct entry *e;
@@ -399,7 +418,7 @@ static inline void leave(struct ct_engine *en, struct ct_packet *p, const struct
 		ct_engine_release(en, p);
 		return;
 	}
-	if (e->cold && !ct_helper_run(en, p, e)) {
+	if (e->cold && p->info != CT_INFO_RELATED_REPLY && !help(en, p, e)) {
 		p->verdict = CT_DROP;
 		ct_engine_release(en, p);
 		return;

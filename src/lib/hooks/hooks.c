@@ -296,6 +296,7 @@ static bool receive(struct passing *g)
 static bool loop(struct passing *g)
 {
 	g->in = g->out->way_on.out;
+	g->p->flags |= CT_PACKET_LOOPED;
 	return walk(g, CT_AT_PREROUTING) && walk(g, CT_AT_INPUT);
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/engine/translate.h"
 #include "lib/nat/rewrite.h"
 
 /* A whole packet, and what helpers may add to it. */
@@ -59,6 +60,7 @@ struct ct_nat *ct_nat_new(const struct ct_nat_config *cfg, struct ct_err *err)
 		(void)ct_err_set(err, -ENOMEM, "no memory for translations");
 		return NULL;
 	}
+	ct_nat_take_part(nat);
 	return nat;
 }
 
@@ -66,6 +68,7 @@ void ct_nat_free(struct ct_nat *nat)
 {
 	if (!nat)
 		return;
+	ct_engine_set_translator(nat->engine, NULL, NULL);
 	ct_source_fini(nat);
 	ct_nat_release(nat, nat->room, ROOM_SIZE);
 	ct_nat_release(nat, nat, sizeof(*nat));
@@ -99,11 +102,10 @@ static int map_to(struct ct_nat *nat, struct ct_handle h, const struct ct_tuple 
 	return ret;
 }
 
-enum ct_verdict ct_nat_setup(struct ct_nat *nat, const struct ct_packet *p,
-			     const struct ct_nat_range *range, enum ct_manip manip)
+enum ct_verdict ct_nat_setup_entry(struct ct_nat *nat, struct ct_handle h,
+				   const struct ct_nat_range *range, enum ct_manip manip)
 {
 	struct ct_tuple current, chosen;
-	struct ct_handle h = p->entry;
 	struct ct_entry e;
 
 	if (ct_engine_entry(nat->engine, h, &e) < 0 || e.status & CT_STATUS_CONFIRMED)
@@ -119,6 +121,12 @@ enum ct_verdict ct_nat_setup(struct ct_nat *nat, const struct ct_packet *p,
 				   manip == CT_MANIP_SRC ? CT_STATUS_SRC_NAT_DONE
 							 : CT_STATUS_DST_NAT_DONE);
 	return CT_ACCEPT;
+}
+
+enum ct_verdict ct_nat_setup(struct ct_nat *nat, const struct ct_packet *p,
+			     const struct ct_nat_range *range, enum ct_manip manip)
+{
+	return ct_nat_setup_entry(nat, p->entry, range, manip);
 }
 
 enum ct_verdict ct_nat_setup_null(struct ct_nat *nat, const struct ct_packet *p,

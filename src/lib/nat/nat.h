@@ -5,7 +5,7 @@
  *     nat.c      its life, decisions taken, packets rewritten      choose.c   the tuple
  *     source.c   who is mapped where, by source                    spread.c   the address
  *     rewrite.c  headers changed        error.c   errors of ICMP, outside and in
- *     payload.c  contents replaced      follow.c  announced connections     ftp.c tftp.c
+ *     payload.c  contents replaced      follow.c  what helpers announce
  */
 #ifndef CT_NAT_NAT_H
 #define CT_NAT_NAT_H
@@ -72,5 +72,19 @@ void ct_nat_choose(struct ct_nat *nat, struct ct_handle h, const struct ct_entry
 /* error.c */
 bool ct_nat_is_error(const struct ct_packet *p);
 enum ct_verdict ct_nat_error(struct ct_nat *nat, struct ct_packet *p, enum ct_manip manip);
+
+/* nat.c: ct_nat_setup() for an entry. */
+enum ct_verdict ct_nat_setup_entry(struct ct_nat *nat, struct ct_handle h,
+				   const struct ct_nat_range *range, enum ct_manip manip);
+
+/* payload.c */
+/* nf_nat_mangle_tcp_packet(): @size bytes that begin @at bytes into the payload become @text. */
+bool ct_nat_replace(struct ct_nat *nat, struct ct_packet *p, uint32_t at, uint32_t size,
+		    const char *text, uint32_t len);
+/* nf_ct_seq_adjust() */
+bool ct_nat_adjust(struct ct_nat *nat, struct ct_packet *p);
+
+/* follow.c: the engine's helpers translate from now on. */
+void ct_nat_take_part(struct ct_nat *nat);
 
 #endif
