@@ -32,13 +32,14 @@ EDGES = {
     "ops/diagnose": "ops/facts ops/report",
     "ops/whatif": "ops/facts",
     "ops/lint": "lib/proof ops/report",
+    "ops/notrack": "lib/proof",
     "ops/sim": "lib/hooks lib/traffic ops/capture ops/facts",
     "ops/plan": "ops/diagnose ops/sim",
     "ops/apply": "lib/proof ops/plan ops/host ops/settings",
     "app/watch": "ops/facts ops/metrics",
     "app/serve": "ops/metrics ops/facts ops/diagnose",
     "app/cmd": "app/watch app/serve ops/apply ops/capture ops/bundle ops/whatif ops/lint "
-               "lib/hooks",
+               "ops/notrack lib/hooks",
 }
 
 # The layer of each installed header is that of its noun.

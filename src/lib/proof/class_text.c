@@ -233,35 +233,42 @@ static bool is_nearly_all(struct ct_proof *p, enum ct_field f, ct_dd set)
 	return n >= 4;
 }
 
-/* The values that a field can have on a way, where that goes without saying. */
-static ct_dd possible(struct ct_proof *p, enum ct_field f, enum ct_way_kind way)
+/* Fields of few values, most of which often go without saying. */
+static bool is_small(enum ct_field f)
 {
-	bool is_none = f == CT_FIELD_IIF ? way == CT_WAY_SENT : way == CT_WAY_RECEIVED;
+	return ct_field_bits(f, CT_FAMILY_IPV4) <= 3 || f == CT_FIELD_IIF || f == CT_FIELD_OIF;
+}
 
-	switch ((unsigned)f) {
-	case CT_FIELD_STATE:
-		return ct_field_within(p->d, f, CT_PROOF_INVALID, CT_PROOF_ESTABLISHED);
-	case CT_FIELD_IIF:
-	case CT_FIELD_OIF:
-		if (way == CT_WAY_LOOPED)
-			return ct_field_is(p->d, f, CT_ATOM_LOOPBACK);
-		return is_none ? ct_field_is(p->d, f, CT_ATOM_NONE)
-			       : ct_field_within(p->d, f, CT_ATOM_OTHER, p->atoms.n - 1);
-	case CT_FIELD_DST_TYPE:
-	case CT_FIELD_SRC_TYPE:
-		return ct_field_within(p->d, f, CT_ADDR_UNICAST, CT_ADDR_MULTICAST);
-	}
-	return CT_DD_TRUE;
+/* What is left of a field in a class of packets that there are; with @is_free of all its values. */
+static ct_dd possible(struct ct_proof *p, const struct ct_class *c, enum ct_field f, bool is_free)
+{
+	ct_dd set = ct_proof_domain(p, c->way);
+
+	for (unsigned i = 0; i < N_FIELDS; i++)
+		if (is_small((enum ct_field)i) || i == CT_FIELD_PROTO)
+			if (!is_free || i != (unsigned)f)
+				set = ct_dd_and(p->d, set, c->value[i]);
+	if (f > 0)
+		set = ct_dd_exists(p->d, set, 0, ct_field_var(f) - 1);
+	return ct_dd_exists(p->d, set, ct_field_var(f + 1), CT_DD_MAX_VARS);
 }
 
 static void put_field(struct ct_proof *p, const struct ct_class *c, enum ct_field f,
 		      const char *word, unsigned max, struct ct_text *to)
 {
-	ct_dd all = possible(p, f, c->way);
-	ct_dd set = ct_dd_and(p->d, c->value[f], all);
+	ct_dd set = c->value[f];
 
-	if (set == all)
+	if (set == CT_DD_TRUE)
 		return;
+	if (is_small(f)) {
+		set = possible(p, c, f, false);
+		if (set == possible(p, c, f, true))
+			return;
+		/* Most connections are not translated. */
+		if ((f == CT_FIELD_HAS_SNAT || f == CT_FIELD_HAS_DNAT) &&
+		    set == ct_field_is(p->d, f, 0))
+			return;
+	}
 	if (to->len && to->buf[to->len - 1] != ' ')
 		ct_text_char(to, ' ');
 	ct_text_str(to, word);
@@ -297,8 +304,8 @@ void ct_class_text(struct ct_proof *p, const struct ct_class *c, unsigned max, s
 		{ CT_FIELD_LENGTH, "length " },
 		{ CT_FIELD_MARK, "mark " },
 		{ CT_FIELD_CONNMARK, "connmark " },
-		{ CT_FIELD_HAS_SNAT, "snat " },
-		{ CT_FIELD_HAS_DNAT, "dnat " },
+		{ CT_FIELD_HAS_SNAT, "SNATed " },
+		{ CT_FIELD_HAS_DNAT, "DNATed " },
 		{ CT_FIELD_DADDR2, "translated to " },
 		{ CT_FIELD_DPORT2, "translated to port " },
 		{ CT_FIELD_SADDR2, "translated from " },

@@ -28,8 +28,10 @@ static bool is_accepted(uint32_t leaf)
 static uint32_t change(void *user, uint32_t before, uint32_t after)
 {
 	(void)user;
-	if (before == after)
+	if (before == after || (before & 7) == CT_PROOF_ELSEWHERE)
 		return 0;
+	if ((after & 7) == CT_PROOF_ELSEWHERE)
+		return is_accepted(before) ? CT_CHANGE_TRANSLATED : 0;
 	if (is_accepted(before) && is_accepted(after))
 		return CT_CHANGE_TRANSLATED;
 	if (is_accepted(before))

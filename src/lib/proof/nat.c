@@ -112,7 +112,7 @@ struct ct_dd_subst *ct_nat_rule_changes(const struct ct_place *at, bool is_dst)
 	return s;
 }
 
-struct ct_dd_subst *ct_nat_entry_changes(struct ct_proof *p, bool is_dst)
+struct ct_dd_subst *ct_nat_entry_changes(struct ct_proof *p, enum ct_way_kind way, bool is_dst)
 {
 	const struct end *e = is_dst ? &dst_end : &src_end;
 	struct ct_dd_subst *s = ct_dd_subst_new(p->d);
@@ -123,6 +123,7 @@ struct ct_dd_subst *ct_nat_entry_changes(struct ct_proof *p, bool is_dst)
 	}
 	ct_field_becomes_field(p->d, s, e->addr, e->addr2, p->family);
 	ct_field_becomes_field(p->d, s, e->port, e->port2, p->family);
+	type_changes(p, s, e, way);
 	return s;
 }
 

@@ -14,7 +14,7 @@ bool ct_is_nat(const struct ct_rule *rule);
 struct ct_dd_subst *ct_nat_rule_changes(const struct ct_place *at, bool is_dst);
 
 /* What the entry of a translated connection makes of later packets: addresses that nobody can
- * say. */
-struct ct_dd_subst *ct_nat_entry_changes(struct ct_proof *p, bool is_dst);
+ * say, of those that take the way. */
+struct ct_dd_subst *ct_nat_entry_changes(struct ct_proof *p, enum ct_way_kind way, bool is_dst);
 
 #endif

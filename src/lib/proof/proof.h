@@ -12,8 +12,8 @@
  * both true and false. The fates are computed from the end of a packet's way back to its start,
  * so that what rules change on the way (marks, addresses, tracking) is taken back exactly.
  *
- * Packets are whole and well-formed. Answers to Linux 6.18 as lib/ruleset and lib/hooks do, which
- * say of one packet what is said here of all.
+ * Packets are whole and well-formed, and carry no mark that a socket has set. Answers to Linux 6.18
+ * as lib/ruleset and lib/hooks do, which say of one packet what is said here of all.
  */
 #ifndef CT_PROOF_PROOF_H
 #define CT_PROOF_PROOF_H
@@ -39,7 +39,11 @@ enum ct_way_kind {
 /* "received", ... */
 const char *ct_way_kind_name(enum ct_way_kind way);
 
-/* A leaf of fates: the fate, and which rules translate destination and source on the way. */
+/* The fate of packets that routing sends another way, because nobody translated them. */
+#define CT_PROOF_ELSEWHERE 4u
+
+/* A leaf of fates: the fate (or CT_PROOF_ELSEWHERE), and which rules translate destination and
+ * source on the way. */
 static inline enum ct_rule_fate ct_fate_of(uint32_t leaf)
 {
 	return (enum ct_rule_fate)(leaf & 7);
@@ -109,7 +113,8 @@ ct_dd ct_proof_any(struct ct_proof *p, ct_dd set, enum ct_field from, enum ct_fi
 ct_dd ct_proof_openers(struct ct_proof *p, const struct ct_ruleset *rs, enum ct_way_kind way);
 
 /* The packets of @set, of @way, that there can be under @rs: first ones, INVALID ones, and later
- * ones of connections that could begin, in either direction. */
+ * ones of connections that could begin, in either direction. Later ones of connections that are
+ * translated are left out: they are judged by their first. */
 ct_dd ct_proof_possible(struct ct_proof *p, const struct ct_ruleset *rs, enum ct_way_kind way,
 			ct_dd set);
 

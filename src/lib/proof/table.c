@@ -64,11 +64,12 @@ static void remember(struct walk *w, const struct walked *what)
 	w->n_walked++;
 }
 
-static uint32_t add_mark(void *user, uint32_t fate, uint32_t mark)
+static uint32_t add_mark(void *user, uint32_t leaf, uint32_t mark)
 {
+	uint32_t fate = leaf & 7;
+
 	(void)user;
-	return ct_fate_of(fate) == CT_FATE_DROP || ct_fate_of(fate) == CT_FATE_REJECT ? fate
-										      : fate | mark;
+	return fate == CT_FATE_ACCEPT || fate == CT_FATE_QUEUE ? leaf | mark : leaf;
 }
 
 /* A translation: what comes after the table sees the packet changed, and its leaves say so. */

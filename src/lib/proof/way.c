@@ -138,12 +138,31 @@ static ct_dd nat(struct ct_proof *p, const struct ct_ruleset *rs, const struct c
 	if (!p->is_translating)
 		return next;
 	if (!ct_dd_is_leaf(next)) {
-		struct ct_dd_subst *s = ct_nat_entry_changes(p, is_dst);
+		struct ct_dd_subst *s = ct_nat_entry_changes(p, way, is_dst);
 
 		if (s)
 			rest = ct_dd_ite(p->d, later, ct_dd_replace(p->d, next, s), next);
 	}
 	return ct_dd_ite(p->d, first, ct_table_fates(p, rs, step, way, next), rest);
+}
+
+/* The addresses that routing sends this way. */
+static ct_dd routed(struct ct_proof *p, enum ct_way_kind way)
+{
+	ct_dd some = ct_field_within(p->d, CT_FIELD_DST_TYPE, CT_ADDR_UNICAST, CT_ADDR_MULTICAST);
+
+	if (way == CT_WAY_LOOPED)
+		return is(p, CT_FIELD_DST_TYPE, CT_ADDR_LOCAL);
+	return ct_dd_less(
+		p->d, some,
+		is(p, CT_FIELD_DST_TYPE, way == CT_WAY_RECEIVED ? CT_ADDR_UNICAST : CT_ADDR_LOCAL));
+}
+
+static ct_dd route(struct ct_proof *p, enum ct_way_kind way, ct_dd next)
+{
+	if (!p->is_translating)
+		return next;
+	return ct_dd_ite(p->d, routed(p, way), next, CT_DD_LEAF(CT_PROOF_ELSEWHERE));
 }
 
 /* Nothing was changed, and no rule seen, when a packet begins its way. */
@@ -195,6 +214,8 @@ static ct_dd walk_way(struct ct_proof *p, const struct ct_ruleset *rs, enum ct_w
 			fates = tracker(p, rs, way, fates);
 			break;
 		case CT_STEP_DST_NAT:
+			fates = nat(p, rs, step, way, route(p, way, fates));
+			break;
 		case CT_STEP_SRC_NAT:
 			fates = nat(p, rs, step, way, fates);
 			break;
@@ -246,9 +267,10 @@ ct_dd ct_proof_accepted(struct ct_proof *p, ct_dd fates)
 {
 	ct_dd drop = ct_dd_where(p->d, fates, CT_DD_LEAF(CT_FATE_DROP));
 	ct_dd reject = ct_dd_where(p->d, fates, CT_DD_LEAF(CT_FATE_REJECT));
+	ct_dd elsewhere = ct_dd_where(p->d, fates, CT_DD_LEAF(CT_PROOF_ELSEWHERE));
 
 	/* Leaves of packets that come through may carry translations. */
-	return ct_dd_not(p->d, ct_dd_or(p->d, drop, reject));
+	return ct_dd_not(p->d, ct_dd_or(p->d, drop, ct_dd_or(p->d, reject, elsewhere)));
 }
 
 ct_dd ct_proof_openers(struct ct_proof *p, const struct ct_ruleset *rs, enum ct_way_kind way)
@@ -266,16 +288,20 @@ ct_dd ct_proof_openers(struct ct_proof *p, const struct ct_ruleset *rs, enum ct_
 	return ct_proof_any(p, set, CT_FIELD_FLAGS, CT_FIELD_FLAGS);
 }
 
-/* Mirroring turns the order of addresses round, which large sets do not survive: it is the small
+/* Nobody answers from an address of many. Translated connections are judged by their first packets.
+ * Mirroring turns the order of addresses round, which large sets do not survive: it is the small
  * set that is mirrored, there and back. */
 ct_dd ct_proof_possible(struct ct_proof *p, const struct ct_ruleset *rs, enum ct_way_kind way,
 			ct_dd set)
 {
 	ct_dd states =
 		ct_field_within(p->d, CT_FIELD_STATE, CT_PROOF_RELATED, CT_PROOF_ESTABLISHED);
-	ct_dd later = ct_dd_and(p->d, set, states), there;
+	ct_dd plain = ct_dd_and(p->d, is(p, CT_FIELD_HAS_SNAT, 0), is(p, CT_FIELD_HAS_DNAT, 0));
+	ct_dd one = ct_field_within(p->d, CT_FIELD_DST_TYPE, CT_ADDR_UNICAST, CT_ADDR_LOCAL);
+	ct_dd later = ct_dd_and(p->d, ct_dd_and(p->d, set, states), ct_dd_and(p->d, plain, one)),
+	      there;
 
-	if (later == CT_DD_FALSE || !ct_proof_tracks(rs))
+	if (!ct_proof_tracks(rs))
 		return set;
 	there = ct_dd_and(p->d, ct_proof_mirror(p, later),
 			  ct_proof_openers(p, rs, ct_way_kind_answer(way)));
@@ -314,50 +340,43 @@ static ct_dd ifaces(struct ct_proof *p, enum ct_way_kind way)
 	return ct_dd_and(p->d, lo_in, lo_out);
 }
 
-/* Routing decides by the address that the packet has then; before a translation it may be any. */
+/* Routing decides by the address that the packet has then: before a rule or an entry translates it,
+ * it may have any. */
 static ct_dd types(struct ct_proof *p, enum ct_way_kind way)
 {
-	ct_dd local = is(p, CT_FIELD_DST_TYPE, CT_ADDR_LOCAL);
-	ct_dd unicast = is(p, CT_FIELD_DST_TYPE, CT_ADDR_UNICAST);
+	bool is_from_here = way == CT_WAY_SENT || way == CT_WAY_LOOPED;
 	ct_dd some = ct_field_within(p->d, CT_FIELD_DST_TYPE, CT_ADDR_UNICAST, CT_ADDR_MULTICAST);
-	ct_dd from_here = is(p, CT_FIELD_SRC_TYPE, CT_ADDR_LOCAL);
-	ct_dd from_there = is(p, CT_FIELD_SRC_TYPE, CT_ADDR_UNICAST);
+	ct_dd from = is(p, CT_FIELD_SRC_TYPE, is_from_here ? CT_ADDR_LOCAL : CT_ADDR_UNICAST);
+	ct_dd to = routed(p, way);
+	ct_dd free =
+		ct_dd_or(p->d, is(p, CT_FIELD_STATE, CT_PROOF_NEW),
+			 ct_dd_or(p->d, is(p, CT_FIELD_HAS_SNAT, 1), is(p, CT_FIELD_HAS_DNAT, 1)));
 
 	if (p->is_translating)
-		return ct_dd_and(p->d, some,
-				 way == CT_WAY_RECEIVED || way == CT_WAY_FORWARDED ? from_there
-										   : from_here);
-	switch (way) {
-	case CT_WAY_RECEIVED:
-		return ct_dd_and(p->d, ct_dd_less(p->d, some, unicast), from_there);
-	case CT_WAY_FORWARDED:
-		return ct_dd_and(p->d, ct_dd_less(p->d, some, local), from_there);
-	case CT_WAY_SENT:
-		return ct_dd_and(p->d, ct_dd_less(p->d, some, local), from_here);
-	case CT_WAY_LOOPED:
-	case N_WAYS:
-		break;
-	}
-	return ct_dd_and(p->d, local, from_here);
+		to = ct_dd_or(p->d, to, ct_dd_and(p->d, some, free));
+	/* tcp_v4_rcv() takes none that went to many. */
+	to = ct_dd_less(p->d, to,
+			ct_dd_and(p->d, is(p, CT_FIELD_PROTO, 6),
+				  ct_field_within(p->d, CT_FIELD_DST_TYPE, CT_ADDR_BROADCAST,
+						  CT_ADDR_MULTICAST)));
+	return ct_dd_and(p->d, from, to);
 }
 
-/* A mark comes from rules, or from the socket that sends; status and mark of a connection are
+/* A mark comes from rules (that a socket sets one is left out); status and mark of a connection are
  * those of an entry, which a first packet's has not got yet. */
-static ct_dd marks(struct ct_proof *p, enum ct_way_kind way)
+static ct_dd marks(struct ct_proof *p)
 {
 	struct ct_dds *d = p->d;
 	ct_dd later = ct_field_within(d, CT_FIELD_STATE, CT_PROOF_RELATED, CT_PROOF_ESTABLISHED);
 	ct_dd fresh =
 		ct_dd_and(d, is(p, CT_FIELD_CONNMARK, 0),
 			  ct_dd_and(d, is(p, CT_FIELD_HAS_SNAT, 0), is(p, CT_FIELD_HAS_DNAT, 0)));
-	ct_dd no_mark = way == CT_WAY_RECEIVED || way == CT_WAY_FORWARDED ? is(p, CT_FIELD_MARK, 0)
-									  : CT_DD_TRUE;
 
 	if (!p->is_translating)
 		later = ct_dd_and(
 			d, later,
 			ct_dd_and(d, is(p, CT_FIELD_HAS_SNAT, 0), is(p, CT_FIELD_HAS_DNAT, 0)));
-	return ct_dd_and(d, no_mark, ct_dd_or(d, later, fresh));
+	return ct_dd_and(d, is(p, CT_FIELD_MARK, 0), ct_dd_or(d, later, fresh));
 }
 
 ct_dd ct_proof_domain(struct ct_proof *p, enum ct_way_kind way)
@@ -367,7 +386,7 @@ ct_dd ct_proof_domain(struct ct_proof *p, enum ct_way_kind way)
 
 	if (p->is_tracking)
 		state = ct_dd_and(d, state, is(p, CT_FIELD_FRAGMENT, 0));
-	return ct_dd_and(d, ct_dd_and(d, state, marks(p, way)),
+	return ct_dd_and(d, ct_dd_and(d, state, marks(p)),
 			 ct_dd_and(d, ifaces(p, way), types(p, way)));
 }
 

@@ -204,8 +204,6 @@ static void random_point(struct ct_witness *w, enum ct_way_kind way)
 	w->src_type = way == CT_WAY_SENT || way == CT_WAY_LOOPED ? CT_ADDR_LOCAL : CT_ADDR_UNICAST;
 	w->dst_type =
 		way == CT_WAY_RECEIVED || way == CT_WAY_LOOPED ? CT_ADDR_LOCAL : CT_ADDR_UNICAST;
-	if (way == CT_WAY_SENT || way == CT_WAY_LOOPED)
-		w->mark = chance(4);
 	if (w->state == CT_PROOF_ESTABLISHED || w->state == CT_PROOF_RELATED)
 		w->connmark = chance(3) ? chance(8) : 0;
 	(void)snprintf(w->in, sizeof(w->in), "%s",
