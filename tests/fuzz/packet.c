@@ -9,6 +9,8 @@
 #include <conntune/engine.h>
 #include <stdlib.h>
 
+#include "fuzz/arena.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { MAX_PACKETS = 512 };
@@ -35,6 +37,7 @@ static void check(const struct ct_engine *en)
 
 static void run(const uint8_t *data, size_t size, enum ct_fidelity fidelity)
 {
+	static struct arena arena;
 	struct ct_engine_config cfg;
 	struct ct_engine *en;
 	ct_time now = 0;
@@ -45,6 +48,9 @@ static void run(const uint8_t *data, size_t size, enum ct_fidelity fidelity)
 	cfg.fidelity = fidelity;
 	cfg.settings.acct = 1;
 	cfg.settings.timestamp = 1;
+	/* Days of an established connection are a collector's slice for each of their minutes. */
+	cfg.settings.tcp_timeout_established = 1800;
+	cfg.memory = arena_begin(&arena, size);
 	en = ct_engine_new(&cfg, NULL);
 	if (!en)
 		abort();
@@ -72,9 +78,10 @@ static void run(const uint8_t *data, size_t size, enum ct_fidelity fidelity)
 		size -= len;
 	}
 	check(en);
-	ct_engine_advance(en, now + CT_NS_PER_S * 86400 * 10);
+	ct_engine_advance(en, now + CT_NS_PER_S * 3600);
 	check(en);
 	ct_engine_free(en);
+	arena_end(&arena);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -328,9 +328,10 @@ class Traffic:
         self.damage(.01)
 
 
-def write(path, packets):
-    """A pcap file of raw IP packets, all at one time."""
+def write(path, packets, late_s=0):
+    """A pcap file of raw IP packets, all at one time but the last, which is that much later."""
     with open(path, "wb") as f:
         f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101))
-        for p in packets:
-            f.write(struct.pack("<IIII", 1700000000, 0, len(p), len(p)) + p)
+        for n, p in enumerate(packets, 1):
+            at = 1700000000 + (late_s if n == len(packets) else 0)
+            f.write(struct.pack("<IIII", at, 0, len(p), len(p)) + p)

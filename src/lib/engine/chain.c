@@ -143,16 +143,21 @@ uint32_t ct_chain_find(struct ct_engine *en, const struct probe *pr)
 	return 0;
 }
 
-uint32_t ct_chain_peek(const struct ct_engine *en, const struct probe *pr)
+uint32_t ct_chain_peek(const struct ct_engine *en, const struct probe *pr, bool sees_expired)
 {
 	const struct chains *c = en->chains;
 	uint32_t bucket = ct_chain_bucket(en, pr->hash);
 	uint32_t link = ct_resize_is_waiting(en, bucket) ? c->old.at[bucket_of(pr->hash, c->old.n)]
 							 : c->now.at[bucket];
 
-	for (; link; link = *link_next(en, link))
-		if (is_match(en, pr, link, entry_at(en, link >> 1)))
+	for (; link; link = *link_next(en, link)) {
+		const struct entry *e = entry_at(en, link >> 1);
+
+		if (!sees_expired && tick_passed(e->deadline, en->tick))
+			continue;
+		if (is_match(en, pr, link, e))
 			return ref_of(link);
+	}
 	return 0;
 }
 

@@ -16,7 +16,8 @@ struct heads {
 struct chains {
 	struct heads now, old; /* old: what is still to be moved from, while a resize goes on */
 	uint8_t *is_begun;     /* for each page of now: do its heads say anything? */
-	uint32_t n_moved;      /* buckets of now up to which all is moved */
+	uint32_t at;	       /* the bucket of now to go on with */
+	uint32_t n_left;       /* buckets not moved yet */
 };
 
 static inline uint32_t link_of(uint32_t number, enum ct_dir dir)

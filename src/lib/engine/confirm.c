@@ -17,7 +17,7 @@ static uint32_t holder(struct ct_engine *en, uint32_t number, enum ct_dir dir)
 	ct_entry_probe(en, number, dir, &pr);
 	if (zone_is_narrow(entry_at(en, number)->zone_dir))
 		pr.rare |= dir == CT_DIR_ORIG ? PROBE_ORIG : PROBE_REPLY;
-	return (en->chains ? ct_chain_peek(en, &pr) : ct_table_find(en, &pr)) & REF_NUMBER;
+	return (en->chains ? ct_chain_peek(en, &pr, true) : ct_table_find(en, &pr)) & REF_NUMBER;
 }
 
 static bool has_tuples(const struct ct_engine *en, uint32_t number, const struct ct_tuple *orig,

@@ -467,7 +467,7 @@ int ct_engine_find(const struct ct_engine *en, const struct ct_tuple *t, uint16_
 	uint32_t ref, number;
 
 	ct_probe_make(en, t, zone, &pr);
-	ref = en->chains ? ct_chain_peek(en, &pr) : ct_index_find(en, &pr);
+	ref = en->chains ? ct_chain_peek(en, &pr, false) : ct_index_find(en, &pr);
 	number = ref & REF_NUMBER;
 	if (!number || !is_live(en, number))
 		return -ENOENT;

@@ -150,7 +150,7 @@ uint32_t ct_chain_next(const struct ct_engine *en, uint32_t link);
 uint32_t ct_chain_next_other(const struct ct_engine *en, uint32_t link);
 /* Finds an entry and ends the expired ones on the way; peek only looks. */
 uint32_t ct_chain_find(struct ct_engine *en, const struct probe *pr);
-uint32_t ct_chain_peek(const struct ct_engine *en, const struct probe *pr);
+uint32_t ct_chain_peek(const struct ct_engine *en, const struct probe *pr, bool sees_expired);
 /* Is an entry the first link of its chain, and what ct_chain_find() would find? */
 bool ct_chain_is_first(const struct ct_engine *en, const struct probe *pr, uint32_t ref);
 /* -1 when one of the two chains is too long. */

@@ -64,6 +64,21 @@ static void move_from(struct ct_engine *en, uint32_t *at, uint32_t bucket)
 	}
 }
 
+static void heads_free(struct ct_engine *en, struct heads *h)
+{
+	ct_mem_free(en, h->at, (size_t)h->n * sizeof(*h->at));
+	*h = (struct heads){ NULL, 0 };
+}
+
+void ct_resize_end(struct ct_engine *en)
+{
+	struct chains *c = en->chains;
+
+	ct_mem_free(en, c->is_begun, n_pages(c->now.n));
+	c->is_begun = NULL;
+	heads_free(en, &c->old);
+}
+
 bool ct_resize_is_waiting(const struct ct_engine *en, uint32_t bucket)
 {
 	const struct chains *c = en->chains;
@@ -85,32 +100,16 @@ void ct_resize_bucket(struct ct_engine *en, uint32_t bucket)
 	last = bucket + 1 == c->now.n ? c->old.n - 1 : first_source(bucket + 1, c->now.n, c->old.n);
 	for (uint32_t i = first_source(bucket, c->now.n, c->old.n); i <= last; i++)
 		move_from(en, &c->old.at[i], bucket);
-}
-
-static void heads_free(struct ct_engine *en, struct heads *h)
-{
-	ct_mem_free(en, h->at, (size_t)h->n * sizeof(*h->at));
-	*h = (struct heads){ NULL, 0 };
-}
-
-void ct_resize_end(struct ct_engine *en)
-{
-	struct chains *c = en->chains;
-
-	ct_mem_free(en, c->is_begun, n_pages(c->now.n));
-	c->is_begun = NULL;
-	heads_free(en, &c->old);
+	if (--c->n_left == 0)
+		ct_resize_end(en);
 }
 
 static void go_on(struct ct_engine *en, uint32_t n_buckets)
 {
 	struct chains *c = en->chains;
 
-	while (c->old.at && n_buckets--) {
-		ct_resize_bucket(en, c->n_moved++);
-		if (c->n_moved == c->now.n)
-			ct_resize_end(en);
-	}
+	while (c->old.at && n_buckets--)
+		ct_resize_bucket(en, c->at++);
 }
 
 void ct_resize_step(struct ct_engine *en, unsigned n)
@@ -137,7 +136,8 @@ static int chains_resize(struct ct_engine *en, uint32_t n)
 	c->old = c->now;
 	c->now = more;
 	c->is_begun = is_begun;
-	c->n_moved = 0;
+	c->at = 0;
+	c->n_left = n;
 	return 0;
 }
 
