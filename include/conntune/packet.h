@@ -99,6 +99,11 @@ int ct_packet_tuple(const struct ct_packet *p, struct ct_tuple *out);
  * to the IP total length. -EBADMSG with p->why when IP refuses the packet. */
 int ct_packet_receive(struct ct_packet *p);
 
+/* The same for a packet that the host itself sends: raw_send_hdrinc(), rawv6_send_hdrinc(). Length
+ * and checksum of its IPv4 header are set on the way out, so a capture that was made before that
+ * is no reason to refuse it. */
+int ct_packet_send(struct ct_packet *p);
+
 /* True when the checksum of the layer 4 of a parsed packet is right, or when its protocol has
  * none: nf_checksum(). */
 bool ct_packet_checksum(const struct ct_packet *p);

@@ -67,13 +67,24 @@ void replay_packets_head(FILE *to)
 	(void)fputs("n\tt\tfrom\tct\tfate\tevents\tpacket\tout\twhy\n", to);
 }
 
-/* Tracking state and direction; "-" when the packet did not come past the tracker. A machine's
- * device takes nothing but IPv4 and IPv6. */
-static void put_state(const struct sim_packet *p, struct ct_text *to)
+/* A machine's device takes nothing but IPv4 and IPv6, and a program that sends is told when its
+ * packet ends on the way out, except in reassembly. */
+static bool is_send_error(const struct sim_packet *p)
 {
+	const struct ct_passage *was = p->passage;
 	uint8_t version = p->data[0] >> 4;
 
-	if (p->is_refused && version != 4 && version != 6) {
+	if (p->is_refused)
+		return p->is_sent || (version != 4 && version != 6);
+	return p->is_sent && !was->is_through &&
+	       (was->is_tracked || was->table || was->way_on.route == CT_ROUTE_NOWHERE) &&
+	       (was->at == CT_AT_OUTPUT || was->at == CT_AT_POSTROUTING);
+}
+
+/* Tracking state and direction; "-" when the packet did not come past the tracker. */
+static void put_state(const struct sim_packet *p, struct ct_text *to)
+{
+	if (is_send_error(p)) {
 		ct_text_str(to, "senderr");
 		return;
 	}

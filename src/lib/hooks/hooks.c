@@ -292,11 +292,21 @@ static bool receive(struct passing *g)
 	return ct_walk_end(g);
 }
 
+/* ip6_rcv_core(): there is less of the packet than its header says, which sending does not mind. */
+static bool is_cut(const struct ct_packet *p)
+{
+	return p->data[0] >> 4 == 6 && 40U + ((unsigned)p->data[4] << 8 | p->data[5]) > p->size;
+}
+
 /* What the host sends itself arrives again. */
 static bool loop(struct passing *g)
 {
 	g->in = g->out->way_on.out;
 	g->p->flags |= CT_PACKET_LOOPED;
+	if (is_cut(g->p)) {
+		g->at = g->out->at = CT_AT_PREROUTING;
+		return ct_walk_end(g);
+	}
 	return walk(g, CT_AT_PREROUTING) && walk(g, CT_AT_INPUT);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What IP input refuses before netfilter sees a packet. Answers to Linux 6.18, ip_rcv_core() of
- * net/ipv4/ip_input.c and ip6_rcv_core() of net/ipv6/ip6_input.c.
+ * What IP input refuses before netfilter sees a packet, and what may be sent. Answers to Linux
+ * 6.18, ip_rcv_core() of net/ipv4/ip_input.c, ip6_rcv_core() of net/ipv6/ip6_input.c,
+ * raw_send_hdrinc() of net/ipv4/raw.c and rawv6_send_hdrinc() of net/ipv6/raw.c.
  */
 #include <conntune/packet.h>
 
@@ -134,4 +135,29 @@ int ct_packet_receive(struct ct_packet *p)
 	if (p->data[0] >> 4 == 6)
 		return receive_ipv6(p);
 	return refuse(p, "ip: version is neither 4 nor 6");
+}
+
+/* Padding behind the packet was never part of it. */
+static void trim(struct ct_packet *p, uint32_t total)
+{
+	if (total < p->size)
+		p->size = total;
+}
+
+int ct_packet_send(struct ct_packet *p)
+{
+	uint32_t header = p->size > 0 ? (p->data[0] & 15U) * 4 : 0;
+
+	if (p->size >= 20 && p->data[0] >> 4 == 4) {
+		if (header < 20 || header > p->size)
+			return refuse(p, "ip: header length");
+		if (wire_be16(p->data + 2) >= 20)
+			trim(p, wire_be16(p->data + 2));
+		return 0;
+	}
+	if (p->size >= 40 && p->data[0] >> 4 == 6) {
+		trim(p, 40U + wire_be16(p->data + 4));
+		return 0;
+	}
+	return refuse(p, "ip: packet is shorter than a header");
 }

@@ -230,6 +230,25 @@ static bool is_inside(const struct sim_machine *m, uint8_t family, const uint8_t
 	return ct_route_find(&m->inside_router, family, addr) != NULL;
 }
 
+/* On the wire, only addresses that the host was given are its own; loopback's stay on lo. */
+static bool is_sender(const struct sim_machine *m, uint8_t family, const uint8_t *src,
+		      const char *iface)
+{
+	static const uint8_t loopback6[16] = { [15] = 1 };
+	bool is_loopback =
+		family == CT_FAMILY_IPV4 ? src[0] == 127 : memcmp(src, loopback6, 16) == 0;
+
+	if (!ct_route_is_own(&m->router, family, src))
+		return false;
+	if (!is_loopback || !iface || strcmp(iface, "lo") == 0)
+		return true;
+	for (unsigned i = 0; i < m->router.n_addrs; i++)
+		if (m->router.addrs[i].family == family &&
+		    memcmp(&m->router.addrs[i].addr, src, family == CT_FAMILY_IPV4 ? 4 : 16) == 0)
+			return true;
+	return false;
+}
+
 bool sim_machine_way(const struct sim_machine *m, const struct ct_packet *p, const char *captured,
 		     const char **in)
 {
@@ -238,10 +257,11 @@ bool sim_machine_way(const struct sim_machine *m, const struct ct_packet *p, con
 	const uint8_t *src = p->data + (is_v6 ? 8 : 12), *dst = p->data + (is_v6 ? 24 : 16);
 	const struct ct_route_line *back;
 
-	*in = NULL;
-	if (m->is_host && ct_route_is_own(&m->router, family, src))
-		return true;
 	*in = captured ? iface_find(m, captured, strlen(captured)) : NULL;
+	if (m->is_host && is_sender(m, family, src, *in)) {
+		*in = NULL;
+		return true;
+	}
 	if (*in)
 		return false;
 	if (m->in_dev && m->out_dev) {

@@ -155,8 +155,8 @@ static void raise_hops(struct ct_packet *p, uint8_t *room)
 	room[at] = 64;
 }
 
-/* Makes a packet of a frame. 1, 0 when there is none in it, -EBADMSG when IP refuses it. @via gets
- * the interface of a packet that was readdressed. */
+/* Makes a packet of a frame. 1, 0 when there is none in it. @via gets the interface of a packet
+ * that was readdressed. */
 static int make_packet(struct sim *s, const struct frame *f, struct ct_packet *p, uint8_t *room,
 		       const char **via)
 {
@@ -184,7 +184,17 @@ static int make_packet(struct sim *s, const struct frame *f, struct ct_packet *p
 	if (s->cfg.raises_hops)
 		raise_hops(p, room);
 	*via = s->follow ? sim_follow_apply(s->follow, p, room) : NULL;
-	return ct_packet_receive(p) < 0 ? -EBADMSG : 1;
+	return 1;
+}
+
+/* True when the host sends the packet itself; else @in is where it comes from. */
+static bool is_sent(const struct sim *s, const struct ct_packet *p, const char *captured,
+		    const char **in)
+{
+	bool has_addrs = p->data[0] >> 4 == 4 || (p->data[0] >> 4 == 6 && p->size >= 40);
+
+	*in = NULL;
+	return has_addrs && sim_machine_way(s->cfg.machine, p, captured, in);
 }
 
 /* What a rule in the raw table would have done. */
@@ -322,14 +332,13 @@ static void feed_hooks(struct sim *s, struct frame f, const char *captured)
 		return;
 	note_time(o, told.at);
 	told.number = f.number;
-	told.is_refused = kind < 0;
-	told.data = p.data;
-	told.size = p.size;
-	if (p.data[0] >> 4 == 4 || (p.data[0] >> 4 == 6 && p.size >= 40))
-		told.is_sent = sim_machine_way(s->cfg.machine, &p, captured, &told.in);
+	told.is_sent = is_sent(s, &p, captured, &told.in);
 	if (via && !told.is_sent)
 		told.in = via;
-	if (kind > 0)
+	told.is_refused = (told.is_sent ? ct_packet_send(&p) : ct_packet_receive(&p)) < 0;
+	told.data = p.data;
+	told.size = p.size;
+	if (!told.is_refused)
 		pass_hooks(s, &p, &told, &was);
 	else
 		o->n_refused++;
@@ -362,19 +371,26 @@ static void flush(struct sim *s)
 	b->n = 0;
 }
 
-/* Where a packet goes on to; one that the host itself sends meets the tracker at OUTPUT. */
-static enum ct_route set_way(const struct sim *s, struct ct_packet *p)
+/* Where a packet goes on to; one that the host itself sends meets the tracker at OUTPUT. -EBADMSG
+ * when IP refuses it. */
+static int set_way(const struct sim *s, struct ct_packet *p, enum ct_route *route)
 {
-	struct ct_routed routed;
+	struct ct_routed routed = { CT_ROUTE_NOWHERE, NULL };
 	const char *in;
+	int ret;
 
-	if (sim_machine_way(s->cfg.machine, p, NULL, &in)) {
+	if (is_sent(s, p, NULL, &in)) {
 		p->hook = CT_HOOK_OUTPUT;
-		ct_route_out(&s->hooks.router, p, &routed);
+		ret = ct_packet_send(p);
+		if (ret == 0)
+			ct_route_out(&s->hooks.router, p, &routed);
 	} else {
-		ct_route_in(&s->hooks.router, p, in, &routed);
+		ret = ct_packet_receive(p);
+		if (ret == 0)
+			ct_route_in(&s->hooks.router, p, in, &routed);
 	}
-	return routed.route;
+	*route = routed.route;
+	return ret;
 }
 
 /* Through the tracker alone, to be forgotten when routing drops it. */
@@ -434,12 +450,11 @@ static void feed_burst(struct sim *s, const struct frame *f)
 	if (kind == 0)
 		return;
 	note_time(o, f->at);
-	if (kind < 0) {
+	if (set_way(s, p, &route) < 0) {
 		o->n_refused++;
 		return;
 	}
 	fragment = p->data;
-	route = set_way(s, p);
 	if (!reassemble(s, p))
 		return;
 	/* A whole datagram stands in memory that the next one will use. */
