@@ -77,5 +77,35 @@ def test_random_dialogues():
         assert not diffs, f"CTT_SEED={SEED + n}: {len(diffs)} differences\n" + "\n".join(diffs[:10])
 
 
+# Zones of both directions and of one, given to packets of either side or of one side alone.
+ZONES = ["-i lan0 -j CT --zone-orig 3", "-i lan0 -j CT --zone-reply 4", "-j CT --zone 5",
+         "-j CT --zone-orig 6", "-j CT --zone-reply 7", "-i wan0 -j CT --zone-orig 8",
+         "-i wan0 -j CT --zone 5", "-i lan0 -j CT --zone 5"]
+
+
+def zone_rules(seed):
+    """A zone, or none, for each protocol and server."""
+    chance = random.Random(seed)
+    rules = ["*raw", ":PREROUTING ACCEPT [0:0]", ":OUTPUT ACCEPT [0:0]"]
+    for proto in ("tcp", "udp", "icmp", "sctp", "gre"):
+        for server in ("198.51.100.20", "198.51.100.21"):
+            for side in ("-s", "-d"):
+                if chance.random() < .7:
+                    rules.append(f"-A PREROUTING {side} {server}/32 -p {proto} "
+                                 + chance.choice(ZONES))
+    return "\n".join([*rules, "COMMIT", ""])
+
+
+def test_random_zones():
+    """zones, also of one direction, part flows as the kernel's do"""
+    for n in range(max(1, PACKETS // ROUND // 10)):
+        with tempfile.TemporaryDirectory(prefix="ctt-zones-") as tmp:
+            rules = Path(tmp) / "rules"
+            rules.write_text(zone_rules(SEED + n))
+            diffs = differences(traffic.Traffic(SEED + n).make(ROUND),
+                                [("rules", rules.read_text())], ["--rules", rules, "--fidelity", "kernel"])
+        assert not diffs, f"CTT_SEED={SEED + n}: {len(diffs)} differences\n" + "\n".join(diffs[:10])
+
+
 k.need("ip", "nft")
 k.main(globals())
