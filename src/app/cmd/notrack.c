@@ -292,9 +292,8 @@ static int say(struct telling *t, struct ct_err *err)
 		return r;
 	}
 	if (t->n.was_done) {
-		put_line(t, t->syntax & CT_SYNTAX_IP6TABLES
-				    ? "# IPv6: all of it is untracked already."
-				    : "# IPv4: all of it is untracked already.");
+		put_line(t, t->syntax & CT_SYNTAX_IP6TABLES ? "# IPv6: none of it is tracked."
+							    : "# IPv4: none of it is tracked.");
 		return 0;
 	}
 	if (t->state->form == FORM_RESTORE)

@@ -39,7 +39,7 @@ void lint_other_family(struct linting *l)
 {
 	struct ct_dds *d = ct_proof_dds(l->p);
 
-	if (!l->other)
+	if (!l->other || !ct_proof_tracks(l->other->rules))
 		return;
 	for (unsigned i = CT_WAY_RECEIVED; i <= CT_WAY_SENT; i++) {
 		enum ct_way_kind way = (enum ct_way_kind)i;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * LN5: rules of the filter that ask for a state which the packets they are for never have, because
- * all of these are kept from the tracker.
+ * all of these are kept from the tracker. That they are lost is said by LN2, if they are.
  */
 #include <string.h>
 
@@ -11,7 +11,7 @@ static void say(struct linting *l, const struct ct_rule_table *t, const struct c
 		const struct ct_rule *r)
 {
 	struct ct_stand s = { t->name, c, r };
-	struct finding *x = lint_add(l, SEVERITY_WARNING,
+	struct finding *x = lint_add(l, SEVERITY_NOTE,
 				     "A rule in %s asks for the state of packets that are never "
 				     "tracked.",
 				     c->name);

@@ -512,6 +512,11 @@ int notrack_make(struct notrack *n, const struct notrack_class *c, const char *t
 	m.before = parse(&m, text, len);
 	if (!m.before)
 		return -EINVAL;
+	if (!ct_proof_tracks(m.before)) {
+		n->was_done = true;
+		ct_ruleset_free(m.before);
+		return 0;
+	}
 	if (ct_buf_put(&n->text, text, len) < 0)
 		r = ct_err_set(err, -ENOMEM, "no memory for the rules");
 	if (r == 0)

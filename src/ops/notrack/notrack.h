@@ -49,7 +49,7 @@ struct notrack {
 	struct ct_buf text; /* the whole new rule set */
 	struct notrack_line line[NOTRACK_MAX_LINES];
 	unsigned n_lines;
-	bool was_done;	 /* all of it was untracked before */
+	bool was_done;	 /* all of it was untracked before, or nothing is tracked at all */
 	unsigned n_lost; /* classes of packets that no added rule could save */
 };
 
