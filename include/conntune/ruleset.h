@@ -135,4 +135,26 @@ int ct_ruleset_judge(struct ct_ruleset *rs, const char *table, enum ct_at at,
  * the kernel translate, when the table is "nat". */
 bool ct_ruleset_has_rules(const struct ct_ruleset *rs, const char *table);
 
+/* What a base chain may do: nft's words. NAT chains see the first packet of a connection only. */
+enum ct_chain_type { CT_CHAIN_FILTER, CT_CHAIN_NAT, CT_CHAIN_ROUTE };
+
+/* A chain that stands at a hook. Names are borrowed from the rule set. */
+struct ct_base_chain {
+	const char *table, *name;
+	int32_t priority; /* the smallest first; of equal ones the later of the listing first */
+	uint8_t at;	  /* enum ct_at */
+	uint8_t type;	  /* enum ct_chain_type */
+	uint8_t family;	  /* enum ct_family of the packets that meet it, unspecified for both */
+};
+
+/* The base chains that IP packets meet, in the order of the rule set: number @i, or false beyond
+ * the last. Tables of iptables are chains at the kernel's fixed places. */
+bool ct_ruleset_base(const struct ct_ruleset *rs, unsigned i, struct ct_base_chain *out);
+
+/* Carries a packet through base chain @i; as ct_ruleset_judge() otherwise. Lines of nft's rules are
+ * their handles. -ENOENT when there is no such chain, -EBADMSG when it does not meet packets of
+ * that family; @out is then untouched. */
+int ct_ruleset_judge_base(struct ct_ruleset *rs, unsigned i, const struct ct_rule_packet *p,
+			  struct ct_rule_outcome *out);
+
 #endif

@@ -3,13 +3,15 @@
  * Packets through the hooks, one line each way, for nat_test.py to compare with the kernel.
  *
  *     rules4 FILE, rules6 FILE           as iptables-save writes them
+ *     nft FILE                           as nft -j list ruleset writes it
  *     addr IFACE ADDR LEN                in the order of configuration
  *     route IFACE ADDR LEN [VIA]
  *     set NAME VALUE                     a sysctl of the tracker
  *     host, seed N
  *     p IFACE NS HEX                     a packet that came in; IFACE "-": sent by the host
  *         FATE STATE IFACE HEX           what became of it; "F" forwarded, "L" local, "O" sent, "D"
- *     table, save4, save6, stats         as /proc has it, as iptables-save -c, counters; then "."
+ *     table, save4, save6, savenft, stats
+ *                                        as /proc has it, as iptables-save -c, as nft; then "."
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,6 +19,7 @@
 #include <string.h>
 
 #include "lib/hooks/hooks.h"
+#include "ops/rules/rules.h"
 
 enum { MAX_LINES = 64, MAX_PACKET = 1 << 16 };
 
@@ -56,7 +59,7 @@ static struct ct_ruleset *read_rules(const char *path, unsigned syntax)
 
 	if (!f)
 		fail(path);
-	rs = ct_ruleset_parse(text, fread(text, 1, sizeof(text), f), syntax, &err);
+	rs = rules_read(text, fread(text, 1, sizeof(text), f), syntax, &err);
 	(void)fclose(f);
 	if (!rs)
 		fail(err.text);
@@ -174,6 +177,8 @@ static void show(struct peer *k, const char *what)
 		(void)ct_ruleset_print(k->h.rules4, CT_RULESET_COUNTERS, write_out, stdout);
 	if (strcmp(what, "save6") == 0 && k->h.rules6)
 		(void)ct_ruleset_print(k->h.rules6, CT_RULESET_COUNTERS, write_out, stdout);
+	if (strcmp(what, "savenft") == 0 && k->h.rules_nft)
+		(void)ct_ruleset_print(k->h.rules_nft, 0, write_out, stdout);
 	while (strcmp(what, "table") == 0 && ct_engine_next(k->h.engine, &at, &e) == 1) {
 		ct_text_init(&text, line, sizeof(line));
 		(void)ct_entry_format(&e, CT_FORM_PROC, 0, &text);
@@ -196,6 +201,8 @@ static void obey(struct peer *k, char **arg)
 		k->h.rules4 = read_rules(arg[1], CT_SYNTAX_IPTABLES);
 	else if (strcmp(arg[0], "rules6") == 0)
 		k->h.rules6 = read_rules(arg[1], CT_SYNTAX_IP6TABLES);
+	else if (strcmp(arg[0], "nft") == 0)
+		k->h.rules_nft = read_rules(arg[1], CT_SYNTAX_IPTABLES);
 	else if (strcmp(arg[0], "addr") == 0)
 		add_addr(k, arg);
 	else if (strcmp(arg[0], "route") == 0)
@@ -236,5 +243,6 @@ int main(void)
 	ct_defrag_free(k.h.defrag);
 	ct_ruleset_free(k.h.rules4);
 	ct_ruleset_free(k.h.rules6);
+	ct_ruleset_free(k.h.rules_nft);
 	return 0;
 }

@@ -27,6 +27,7 @@ EDGES = {
     "ops/table": "bpf lib/engine ops/host ops/netlink",
     "ops/settings": "ops/host",
     "ops/capture": "lib/traffic ops/host",
+    "ops/rules": "lib/ruleset",
     "ops/facts": "ops/table ops/settings lib/ruleset",
     "ops/metrics": "ops/table ops/settings",
     "ops/diagnose": "ops/facts ops/report",
@@ -38,7 +39,7 @@ EDGES = {
     "ops/apply": "lib/proof ops/plan ops/host ops/settings",
     "app/watch": "ops/facts ops/metrics",
     "app/serve": "ops/metrics ops/facts ops/diagnose",
-    "app/cmd": "app/watch app/serve ops/apply ops/capture ops/bundle ops/whatif ops/lint "
+    "app/cmd": "app/watch app/serve ops/apply ops/capture ops/bundle ops/whatif ops/lint ops/rules "
                "ops/notrack lib/hooks",
 }
 

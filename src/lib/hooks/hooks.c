@@ -97,28 +97,36 @@ static enum ct_helper helper_find(const char *name, uint8_t proto)
 	return CT_HELPER_NONE;
 }
 
+/* Of a rule before the tracker for the entry to come, of one behind it for the new entry. */
+static void helper_apply(struct passing *g, const char *table, const struct ct_rule_outcome *o)
+{
+	enum ct_helper helper = helper_find(o->helper, g->p->proto);
+
+	if (helper == CT_HELPER_NONE)
+		ct_walk_doubt(g, table, g->has_entry ? "ct helper" : "CT", o->line);
+	else if (g->has_entry)
+		(void)ct_engine_set_helper(g->h->engine, g->p->entry, helper);
+	else
+		g->p->helper = (uint8_t)helper;
+}
+
 /* What rules before the tracker ask of it. */
 static void template_apply(struct passing *g, const char *table, const struct ct_rule_outcome *o)
 {
 	if (o->is_notrack)
 		g->p->flags |= CT_PACKET_UNTRACKED;
+	if (o->is_notrack && g->out->is_tracked && !g->has_entry)
+		g->p->info = CT_INFO_UNTRACKED;
 	if (o->has_zone) {
 		g->p->zone = o->zone;
 		g->p->zone_dir = o->zone_dir;
 	}
-	if (!o->helper || g->has_entry)
-		return;
-	g->p->helper = (uint8_t)helper_find(o->helper, g->p->proto);
-	if (g->p->helper == CT_HELPER_NONE)
-		ct_walk_doubt(g, table, "CT", o->line);
+	if (o->helper)
+		helper_apply(g, table, o);
 }
 
-bool ct_walk_table(struct passing *g, const char *table, struct ct_rule_outcome *o)
+bool ct_walk_apply(struct passing *g, const char *table, const struct ct_rule_outcome *o)
 {
-	struct ct_ruleset *rs = ct_walk_rules(g);
-
-	if (!rs || ct_ruleset_judge(rs, table, g->at, &g->r, o) < 0)
-		return true;
 	g->r.mark = g->out->mark = o->mark;
 	ct_walk_doubt(g, table, o->depends_on, o->depends_line);
 	if (!g->h->nat)
@@ -135,6 +143,14 @@ bool ct_walk_table(struct passing *g, const char *table, struct ct_rule_outcome 
 	g->out->table = table;
 	g->out->line = o->line;
 	return false;
+}
+
+bool ct_walk_table(struct passing *g, const char *table, struct ct_rule_outcome *o)
+{
+	struct ct_ruleset *rs = ct_walk_rules(g);
+
+	return !rs || ct_ruleset_judge(rs, table, g->at, &g->r, o) < 0 ||
+	       ct_walk_apply(g, table, o);
 }
 
 static void tell_rule(void *user, const struct ct_rule_trace *rule)
@@ -255,16 +271,26 @@ static const struct step {
 	{ INT_MAX, POST | IN, step_confirm, NULL },
 };
 
-/* All steps of one hook. */
+/* All steps of one hook, and nft's chains between them. A chain of the same priority as a table was
+ * registered later, and so runs first; as the kernel's own hooks it runs behind them. */
 static bool walk(struct passing *g, enum ct_at at)
 {
+	struct bases_at bases = { 0 };
+
 	g->at = g->out->at = at;
-	g->r.in = at == CT_AT_OUTPUT || at == CT_AT_POSTROUTING ? NULL : g->in;
+	/* ip_output(): rules still see where a forwarded packet came in. */
+	g->r.in = at == CT_AT_OUTPUT ? NULL : g->in;
 	g->r.out = at == CT_AT_PREROUTING || at == CT_AT_INPUT ? NULL : g->out->way_on.out;
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-		if (steps[i].hooks & 1u << at && !steps[i].run(g, steps[i].table))
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		if (!(steps[i].hooks & 1u << at))
+			continue;
+		if (g->h->rules_nft &&
+		    !ct_walk_bases(g, &bases, steps[i].priority, steps[i].table != NULL))
 			return false;
-	return true;
+		if (!steps[i].run(g, steps[i].table))
+			return false;
+	}
+	return !g->h->rules_nft || ct_walk_bases(g, &bases, INT32_MAX, true);
 }
 
 /* ip_forward(), ip6_forward(): who has come to the end of its hops goes no further. */

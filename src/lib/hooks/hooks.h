@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * A packet's whole way: reassembly, raw, tracker, mangle, nat, filter, security at each hook it
- * passes, then confirm.
+ * passes, then confirm; and nft's base chains among them, each at its priority.
  */
 #ifndef CT_HOOKS_HOOKS_H
 #define CT_HOOKS_HOOKS_H
@@ -44,7 +44,8 @@ struct ct_hooks {
 	/* Borrowed, of the same engine; null: where a rule asks for a translation, the outcome
 	 * depends on it. It is at work for a family whose rules have a nat table with rules. */
 	struct ct_nat *nat;
-	struct ct_ruleset *rules4, *rules6; /* borrowed; null: no rules */
+	struct ct_ruleset *rules4, *rules6; /* of iptables; borrowed; null: no rules */
+	struct ct_ruleset *rules_nft;	    /* beside them; borrowed; null: no rules */
 	struct ct_router router;
 	ct_trace_fn *trace; /* may be null */
 	void *trace_user;

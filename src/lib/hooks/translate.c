@@ -108,13 +108,31 @@ static enum wish make_range(const struct passing *g, enum ct_nat_kind kind,
 	return WISH_UNKNOWN;
 }
 
+/* The table of iptables and nft's chains by priority, until one decides. */
+static bool ask_rules(struct passing *g, enum ct_manip manip, struct ct_rule_outcome *o)
+{
+	struct bases_at at = { 0 };
+
+	if (!ct_walk_nat_bases(g, &at, manip == CT_MANIP_SRC ? 100 : -100, o))
+		return false;
+	if (!o->nat && !ct_walk_table(g, "nat", o))
+		return false;
+	return o->nat || ct_walk_nat_bases(g, &at, INT32_MAX, o);
+}
+
+/* Whether NAT is at work at all: who has a chain of it, or rules in iptables' table. */
+static bool is_at_work(const struct passing *g)
+{
+	return ct_ruleset_has_rules(ct_walk_rules(g), "nat") || ct_walk_has_nat_base(g);
+}
+
 /* The rules' decision, or that there is none. False when the packet ends here. */
 static bool decide(struct passing *g, enum ct_manip manip)
 {
 	struct ct_rule_outcome o = { .nat = NULL };
 	enum ct_verdict verdict;
 
-	if (!ct_walk_table(g, "nat", &o))
+	if (!ask_rules(g, manip, &o))
 		return false;
 	switch (make_range(g, (enum ct_nat_kind)o.nat_kind, &o.nat_range)) {
 	case WISH_DROP:
@@ -165,11 +183,11 @@ bool ct_walk_translate(struct passing *g)
 	bool is_new = g->p->info == CT_INFO_NEW || g->p->info == CT_INFO_RELATED ||
 		      g->p->info == CT_INFO_RELATED_REPLY;
 
-	if (!g->has_entry || !ct_ruleset_has_rules(ct_walk_rules(g), "nat"))
+	if (!g->has_entry || !is_at_work(g))
 		return true;
 	if (!g->h->nat)
 		return !is_new || g->entry.status & CT_STATUS_CONFIRMED ||
-		       ct_walk_table(g, "nat", &(struct ct_rule_outcome){ .nat = NULL });
+		       ask_rules(g, manip, &(struct ct_rule_outcome){ .nat = NULL });
 	if (ct_nat_is_error(g->p))
 		return rewrite(g, manip);
 	if (is_new && !ct_nat_is_set(g->entry.status, manip)) {

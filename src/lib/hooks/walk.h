@@ -24,6 +24,8 @@ struct passing {
 struct ct_ruleset *ct_walk_rules(const struct passing *g);
 /* One table at the hook; false when the packet ends there. @o is what its rules made of it. */
 bool ct_walk_table(struct passing *g, const char *table, struct ct_rule_outcome *o);
+/* What the rules of @table made of the packet comes into force; false when it ends there. */
+bool ct_walk_apply(struct passing *g, const char *table, const struct ct_rule_outcome *o);
 /* The outcome depends on what @name stands for; the first doubt counts. */
 void ct_walk_doubt(struct passing *g, const char *table, const char *name, uint32_t line);
 /* Looks again at the packet's entry, or at its addresses, which have changed. */
@@ -33,6 +35,22 @@ void ct_walk_look_at_addrs(struct passing *g);
 bool ct_walk_end(struct passing *g);
 void ct_walk_trace(struct passing *g, enum ct_trace_kind kind, const char *table,
 		   const struct ct_rule_outcome *o);
+
+/* bases.c: base chains of nft */
+/* Where a walk through them stands: behind chain number @i of that priority. */
+struct bases_at {
+	int32_t priority;
+	unsigned i;
+	bool has_begun;
+};
+/* Those at the hook that are no NAT chains, up to @priority, itself counted with @is_through. False
+ * when the packet ends there. */
+bool ct_walk_bases(struct passing *g, struct bases_at *at, int32_t priority, bool is_through);
+/* Those of NAT up to @priority, until one decides: @o says so. */
+bool ct_walk_nat_bases(struct passing *g, struct bases_at *at, int32_t priority,
+		       struct ct_rule_outcome *o);
+/* Whether a chain of NAT is there for packets of this family. */
+bool ct_walk_has_nat_base(const struct passing *g);
 
 /* translate.c: nf_nat_inet_fn() */
 bool ct_walk_translate(struct passing *g);

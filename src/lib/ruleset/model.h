@@ -12,6 +12,7 @@
 #include "lib/base/arena.h"
 
 struct ct_ext_def;
+struct ct_nft;
 struct ct_option_def;
 struct ct_recent_list;
 struct ct_rule_chain;
@@ -125,6 +126,7 @@ struct ct_ruleset {
 	struct ct_arena arena;
 	struct ct_recent_list *recent; /* named lists */
 	struct ct_rule_table *tables;
+	struct ct_nft *nft; /* not null: nft's rules, and no tables above */
 	struct ct_ruleset_size size;
 	uint8_t family; /* enum ct_family */
 	bool is_strict;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/ruleset/ext.h"
+#include "lib/ruleset/nft/nft.h"
 
 #define MAX_RULE_TEXT 65536u
 
@@ -187,6 +188,8 @@ int ct_ruleset_print(const struct ct_ruleset *rs, unsigned flags, ct_ruleset_wri
 	struct printing p;
 	int ret = 0;
 
+	if (rs->nft)
+		return ct_nft_print(rs, write, user);
 	p.rs = rs;
 	p.flags = flags;
 	p.write = write;
