@@ -136,7 +136,12 @@ static bool ext_tracks(const struct ct_rule_ext *e)
 	return strcmp(e->name, "CT") == 0 && !(e->def && ct_ext_option(e, "notrack"));
 }
 
-static bool rule_tracks(const struct ct_rule *r)
+bool ct_proof_is_nat(const struct ct_rule *r)
+{
+	return ct_is_nat(r);
+}
+
+bool ct_proof_rule_tracks(const struct ct_rule *r)
 {
 	if (ct_is_nat(r) || (r->verdict == CT_RULE_EXT && ext_tracks(r->target)))
 		return true;
@@ -151,7 +156,7 @@ bool ct_proof_tracks(const struct ct_ruleset *rs)
 	for (const struct ct_rule_table *t = rs->tables; t; t = t->next)
 		for (const struct ct_rule_chain *c = t->chains; c; c = c->next)
 			for (const struct ct_rule *r = c->first; r; r = r->next)
-				if (rule_tracks(r))
+				if (ct_proof_rule_tracks(r))
 					return true;
 	return false;
 }

@@ -131,4 +131,8 @@ ct_dd ct_proof_mirror(struct ct_proof *p, ct_dd set);
  */
 bool ct_proof_tracks(const struct ct_ruleset *rs);
 
+/* The same of one rule; and whether it translates. */
+bool ct_proof_rule_tracks(const struct ct_rule *r);
+bool ct_proof_is_nat(const struct ct_rule *r);
+
 #endif
