@@ -21,9 +21,9 @@ def apart(values):
 
 
 class Writer:
-    def __init__(self, chance):
+    def __init__(self, chance, has_calls):
         self.chance = chance
-        self.counted = 0
+        self.has_calls = has_calls
 
     def some(self, values, most=4):
         n = self.chance.randint(1, min(most, len(values)))
@@ -115,7 +115,6 @@ class Writer:
 
     def doing(self, family, hook):
         """A statement that does something and lets the rule go on."""
-        self.counted += 1
         found = ["counter", "counter name c1", "counter name c2",
                  "meta mark set " + self.chance.choice(["3", "0x11", "meta mark | 0x4", "meta mark and 0xfffffff0",
                                                         "ct mark"]),
@@ -160,7 +159,7 @@ class Writer:
         return " ".join(parts)
 
     def table(self, family, name):
-        users = [f"user{i}" for i in range(self.chance.randint(1, 4))]
+        users = [f"user{i}" for i in range(self.chance.randint(1, 4))] if self.has_calls else []
         text = f"table {family} {name} {{\n"
         text += "\tcounter c1 { }\n\tcounter c2 { }\n\tquota q1 { over 1500 bytes }\n"
         if family != "ip6":
@@ -178,7 +177,8 @@ class Writer:
             text += f"\tchain {user} {{\n"
             text += "".join(f"\t\t{self.rule(family, '', later)}\n"
                             for _ in range(self.chance.randint(0, 4))) + "\t}\n"
-        text += "\tmap protos { type inet_proto : verdict; elements = { tcp : jump " + users[-1] + ", udp : accept } }\n"
+        if users:
+            text += "\tmap protos { type inet_proto : verdict; elements = { tcp : jump " + users[-1] + ", udp : accept } }\n"
         for hook in self.some(list(HOOKS), 4):
             priority = self.chance.choice(HOOKS[hook])
             policy = self.chance.choice(["accept", "accept", "accept", "drop"])
@@ -189,16 +189,16 @@ class Writer:
         return text + "}\n"
 
 
-def random_set(chance):
-    """Some tables of the families of IP."""
+def random_set(chance, has_calls=True):
+    """Some tables of the families of IP; with chains that rules call, or without."""
     families = chance.sample(["ip", "ip6", "inet", "inet"], chance.randint(1, 3))
-    return "".join(Writer(chance).table(family, f"t{i}") for i, family in enumerate(families))
+    return "".join(Writer(chance, has_calls).table(family, f"t{i}") for i, family in enumerate(families))
 
 
-def load(run, chance):
+def load(run, chance, has_calls=True):
     """Loads a random rule set by @run(text), less the rules that nft refuses: those that ask for two
     protocols at once, and the like. What was loaded."""
-    lines = random_set(chance).splitlines()
+    lines = random_set(chance, has_calls).splitlines()
     while True:
         text = "\n".join(lines) + "\n"
         done = run(text)
