@@ -231,10 +231,10 @@ static __always_inline void count(struct walk_groups *g, __u32 at, __u64 ext)
 	g->word[at + 2] += READ(a, counter[0].bytes.counter) + READ(a, counter[1].bytes.counter);
 }
 
-static int add(__u32 i, struct run *r)
+STEP add(__u32 i, struct run *r)
 {
-	struct walk_work *w = bpf_map_lookup_elem(&work, &r->slot);
-	struct walk_groups *g = bpf_map_lookup_elem(&out, &r->slot);
+	struct walk_work *w = work_of(r);
+	struct walk_groups *g = w ? bpf_map_lookup_elem(&out, &r->slot) : 0;
 	struct walk_key key = { { 0 } };
 	struct nf_conn *ct;
 
@@ -268,7 +268,7 @@ int walk(struct walk_args *a)
 	a->result = is_resized() ? WALK_RESIZED : collect(&r);
 	if (a->result == WALK_DONE && w->n_bad == 0 && !(r.want & WALK_WANT_NODES)) {
 		touch_all(w, &r, 1);
-		bpf_loop(w->n_nodes, add, &r, 0);
+		LOOP(MAX_NODES, w->n_nodes, add, &r);
 	}
 	unlock();
 	answer(a, &r);

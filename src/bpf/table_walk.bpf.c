@@ -143,10 +143,10 @@ static __always_inline void copy_master(struct walk_entry *to, struct nf_conn *c
 	to->has |= WALK_HAS_MASTER;
 }
 
-static int export(__u32 i, struct run *r)
+STEP export(__u32 i, struct run *r)
 {
-	struct walk_work *w = bpf_map_lookup_elem(&work, &r->slot);
-	struct walk_out *o = bpf_map_lookup_elem(&out, &r->slot);
+	struct walk_work *w = work_of(r);
+	struct walk_out *o = w ? bpf_map_lookup_elem(&out, &r->slot) : 0;
 	struct walk_entry *to;
 	struct nf_conn *ct;
 	__u64 ext;
@@ -205,7 +205,7 @@ int walk(struct walk_args *a)
 	a->result = is_resized() ? WALK_RESIZED : collect(&r);
 	if (a->result == WALK_DONE && w->n_bad == 0 && !(r.want & WALK_WANT_NODES)) {
 		touch_all(w, &r, r.want & (WALK_WANT_COUNTERS | WALK_WANT_MORE));
-		bpf_loop(w->n_nodes, export, &r, 0);
+		LOOP(MAX_NODES, w->n_nodes, export, &r);
 	}
 	unlock();
 	answer(a, &r);

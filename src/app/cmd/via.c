@@ -13,7 +13,8 @@ int via_parse(const char *value, enum table_via *out, struct ct_err *err)
 	static const char *const names[] = { [TABLE_VIA_AUTO] = "auto",
 					     [TABLE_VIA_NETLINK] = "netlink",
 					     [TABLE_VIA_BPF] = "bpf",
-					     [TABLE_VIA_BPF_PROBE] = "bpf-probe" };
+					     [TABLE_VIA_BPF_PROBE] = "bpf-probe",
+					     [TABLE_VIA_BPF_OLD] = "bpf-old" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(names[i], value) == 0) {

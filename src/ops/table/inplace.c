@@ -44,7 +44,7 @@ struct inplace_table {
 	pthread_mutex_t lock; /* over everything below */
 	pthread_cond_t changed;
 	struct inplace *programs; /* owned; constant once is_ready */
-	bool is_old;		  /* the programs' older form is asked for */
+	enum table_via via;
 	bool is_ready, is_stopping, is_resized;
 	int result; /* of loading and of running */
 	struct ct_err err;
@@ -195,7 +195,8 @@ static void look_back(struct inplace_table *t)
 
 	if (!s)
 		return;
-	if (inplace_is_emptied(t->programs, s->number, t->first_upto, t->first_n))
+	if (inplace_is_emptied(t->programs, s->number, t->facts.hashsize, t->first_upto,
+			       t->first_n))
 		note(t, true, 0, 0);
 	put_free(t, s);
 }
@@ -232,7 +233,8 @@ static void *run_first(void *user)
 	struct ct_err err = { "" };
 	const struct inplace_ask ask = { .hashsize = t->facts.hashsize,
 					 .n_slots = 2 * t->n_walkers,
-					 .is_old = t->is_old,
+					 .via = t->via,
+					 .host = t->host,
 					 .log = t->log };
 	int r = inplace_load(&ask, &programs, &err);
 
@@ -366,7 +368,7 @@ int inplace_open(struct host *h, const struct table_options *o, struct table **o
 	t->host = h;
 	t->want = o->want ? o->want : CT_KNOWN_ALL;
 	t->log = o->log;
-	t->is_old = o->via == TABLE_VIA_BPF_PROBE;
+	t->via = o->via;
 	t->step = INPLACE_FIRST_STEP;
 	t->filled_end = &t->filled;
 	t->n_walkers = inplace_n_walkers(h, o->is_parallel);

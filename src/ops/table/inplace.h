@@ -14,10 +14,11 @@ struct inplace;
 
 /* What is loaded, and for what. */
 struct inplace_ask {
+	struct host *host;	  /* borrowed */
 	uint32_t hashsize;	  /* what the kernel says is the size of its table */
 	unsigned n_slots;	  /* runs that may be under way at once */
 	const struct walk_by *by; /* how to count; null: entries are copied. Borrowed */
-	bool is_old;		  /* the form for kernels before 6.17 */
+	enum table_via via;	  /* forms newer than what it names are passed over */
 	struct ct_buf *log;	  /* what the kernel's verifier says; may be null */
 };
 
@@ -85,8 +86,10 @@ int inplace_read(struct inplace *p, struct inplace_range *r);
 
 /* A resizing that is under way has not put the new array in its place yet, but has emptied the
  * first buckets of the old one: nf_conntrack_hash_resize() moves them in order. Whether that has
- * become of the buckets up to @upto, which held @n_nodes entries. */
-bool inplace_is_emptied(struct inplace *p, unsigned slot, uint32_t upto, uint32_t n_nodes);
+ * become of the buckets up to @upto, which held @n_nodes entries. The end of a namespace empties
+ * buckets all over; where it looks like either, this waits for the new array. */
+bool inplace_is_emptied(struct inplace *p, unsigned slot, uint32_t hashsize, uint32_t upto,
+			uint32_t n_nodes);
 
 /* What the finding asks of the programs. */
 struct inplace_eye {
@@ -98,6 +101,13 @@ struct inplace_eye {
 	/* Whether the chain of @bucket ends as it must. */
 	bool (*probe)(void *user, uint64_t array, uint32_t bucket);
 };
+
+/* Puts x in the place of each digit of what may be an address of the kernel. */
+void inplace_hide_addresses(char *text);
+
+/* The symbols that finding asks for. */
+#define INPLACE_N_SYMBOLS 6
+extern const char *const inplace_symbols[INPLACE_N_SYMBOLS];
 
 /* Finds the table of @hashsize buckets. -ENOENT with a sentence. */
 int inplace_find(const struct inplace_eye *eye, uint32_t hashsize, struct walk_table *out,

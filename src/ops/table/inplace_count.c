@@ -26,7 +26,7 @@ struct inplace_counter {
 	struct tally_options by;    /* a copy; what it points to is borrowed */
 	struct inplace_facts facts; /* netns is 0 for all */
 	struct walk_by walk_by;
-	bool is_old;
+	enum table_via via;
 	struct ct_buf *log; /* borrowed; the loading thread's until is_ready */
 	unsigned n_walkers;
 	pthread_mutex_t lock; /* over everything below */
@@ -126,8 +126,8 @@ static void look(struct counter_walker *w)
 	c->told.n_again += r.n_again;
 	drain(c, w->slot);
 	if (c->n_working == 1 && c->result == 0 && !c->told.is_resized)
-		c->told.is_resized =
-			inplace_is_emptied(c->programs, w->slot, c->first_upto, c->first_n);
+		c->told.is_resized = inplace_is_emptied(c->programs, w->slot, c->facts.hashsize,
+							c->first_upto, c->first_n);
 	c->n_working--;
 	(void)pthread_cond_broadcast(&c->changed);
 	(void)pthread_mutex_unlock(&c->lock);
@@ -183,7 +183,8 @@ static void *run_first(void *user)
 	const struct inplace_ask ask = { .hashsize = c->facts.hashsize,
 					 .n_slots = c->n_walkers,
 					 .by = &c->walk_by,
-					 .is_old = c->is_old,
+					 .via = c->via,
+					 .host = c->host,
 					 .log = c->log };
 	unsigned n = 1;
 	int r = inplace_load(&ask, &programs, &err);
@@ -238,7 +239,7 @@ int inplace_counter_open(struct host *h, const struct table_options *o,
 		return ct_err_set(err, -ENOMEM, "out of memory");
 	c->host = h;
 	c->by = *by;
-	c->is_old = o->via == TABLE_VIA_BPF_PROBE;
+	c->via = o->via;
 	c->log = o->log;
 	c->n_walkers = inplace_n_walkers(h, o->is_parallel);
 	for (unsigned i = 0; i < c->n_walkers; i++) {

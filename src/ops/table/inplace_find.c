@@ -11,12 +11,21 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <strings.h>
 
 #include "ops/table/inplace.h"
 
+#define ADDRESS_DIGITS 12
 #define MAX_CODE       1024u
 #define MAX_CANDIDATES 64u
 #define N_PROBES       64u
+
+const char *const inplace_symbols[INPLACE_N_SYMBOLS] = {
+	"nf_conntrack_hash",	"nf_conntrack_htable_size", /* the variables */
+	"ct_seq_start",		"nf_conntrack_hash_check_insert", "nf_conntrack_hash_resize",
+	"ctnetlink_dump_table", /* functions that use both */
+};
+#define N_VARIABLES 2
 
 struct candidates {
 	uint64_t at[MAX_CANDIDATES];
@@ -88,19 +97,27 @@ static bool find_in_code(const struct inplace_eye *eye, const char *name, uint32
 	return false;
 }
 
+void inplace_hide_addresses(char *text)
+{
+	static const char digits[] = "0123456789abcdefABCDEF";
+
+	for (size_t len; *text; text += len ? len : 1) {
+		len = strspn(text, digits);
+		if (len >= ADDRESS_DIGITS && strncasecmp(text, "ffff", 4) == 0)
+			memset(text, 'x', len);
+	}
+}
+
 int inplace_find(const struct inplace_eye *eye, uint32_t hashsize, struct walk_table *out,
 		 struct ct_err *err)
 {
-	static const char *const functions[] = { "ct_seq_start", "nf_conntrack_hash_check_insert",
-						 "nf_conntrack_hash_resize",
-						 "ctnetlink_dump_table" };
-	uint64_t array_at = eye->symbol(eye->user, "nf_conntrack_hash");
-	uint64_t size_at = eye->symbol(eye->user, "nf_conntrack_htable_size");
+	uint64_t array_at = eye->symbol(eye->user, inplace_symbols[0]);
+	uint64_t size_at = eye->symbol(eye->user, inplace_symbols[1]);
 
 	if (array_at && size_at && is_table(eye, array_at, size_at, hashsize, out))
 		return 0;
-	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
-		if (find_in_code(eye, functions[i], hashsize, out))
+	for (size_t i = N_VARIABLES; i < INPLACE_N_SYMBOLS; i++)
+		if (find_in_code(eye, inplace_symbols[i], hashsize, out))
 			return 0;
 	return ct_err_set(err, -ENOENT,
 			  "where the kernel keeps its table could not be found: its symbols are "

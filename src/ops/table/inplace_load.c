@@ -17,9 +17,13 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <table_groups.skel.h>
+#include <table_groups_old.skel.h>
 #include <table_groups_probe.skel.h>
 #include <table_walk.skel.h>
+#include <table_walk_old.skel.h>
 #include <table_walk_probe.skel.h>
+
+#include "ops/table/kallsyms.h"
 
 #define LOG_BYTES (1u << 20)
 
@@ -29,7 +33,8 @@ struct form;
 struct inplace {
 	const struct form *form;
 	void *skeleton; /* owned; of the form's type */
-	int out_fd, walk_fd, peek_fd, probe_fd, lookup_fd;
+	int out_fd, walk_fd, peek_fd, probe_fd;
+	int lookup_fd;		  /* negative where there is no such program: symbols then */
 	int timeouts_fd;	  /* of programs that count; else negative */
 	struct walk_table *table; /* these three are mapped from the kernel */
 	uint8_t *peek_bytes;
@@ -37,6 +42,7 @@ struct inplace {
 	void *slots; /* mapped: walk_out or walk_groups */
 	size_t slots_bytes;
 	struct walk_timeouts *timeouts; /* mapped; may be null */
+	struct kallsyms_name symbols[INPLACE_N_SYMBOLS];
 };
 
 /* What the programs are loaded by. */
@@ -87,6 +93,9 @@ static uint64_t symbol_of(void *user, const char *name)
 	struct inplace *p = user;
 	struct walk_symbol s = { 0 };
 
+	for (size_t i = 0; p->lookup_fd < 0 && i < INPLACE_N_SYMBOLS; i++)
+		if (strcmp(p->symbols[i].name, name) == 0)
+			return p->symbols[i].address;
 	memset(p->symbol_name, 0, WALK_MAX_NAME);
 	memcpy(p->symbol_name, name, strnlen(name, WALK_MAX_NAME - 1));
 	return run(p->lookup_fd, &s, sizeof(s)) < 0 ? 0 : s.address;
@@ -154,42 +163,107 @@ static bool is_chain(void *user, uint64_t array, uint32_t bucket)
 		name##__destroy(skeleton);                                                         \
 	}
 
+/* The same of a form that libbpf loads, whose skeleton is of another kind. */
+#define TAKE_OLD_TIMEOUTS(s, p) ((p)->timeouts_fd = bpf_map__fd((s)->maps.timeouts))
+#define OLD_FORM(name, ask_more, take_more)                                                        \
+	static int load_##name(struct inplace *p, const struct inplace_ask *ask, char *text)       \
+	{                                                                                          \
+		const struct bpf_object_open_opts o = { .sz = sizeof(o),                           \
+							.kernel_log_buf = text,                    \
+							.kernel_log_size = text ? LOG_BYTES : 0,   \
+							.kernel_log_level = text ? 1 : 0 };        \
+		struct name *s;                                                                    \
+		int r;                                                                             \
+                                                                                                   \
+		(void)libbpf_set_print(NULL);                                                      \
+		s = name##__open_opts(&o);                                                         \
+		if (!s)                                                                            \
+			return -errno;                                                             \
+		(void)bpf_map__set_max_entries(s->maps.out, ask->n_slots);                         \
+		(void)bpf_map__set_max_entries(s->maps.work, ask->n_slots);                        \
+		ask_more(s, ask);                                                                  \
+		r = name##__load(s);                                                               \
+		if (r < 0) {                                                                       \
+			name##__destroy(s);                                                        \
+			return r;                                                                  \
+		}                                                                                  \
+		p->skeleton = s;                                                                   \
+		p->out_fd = bpf_map__fd(s->maps.out);                                              \
+		p->walk_fd = bpf_program__fd(s->progs.walk);                                       \
+		p->peek_fd = bpf_program__fd(s->progs.peek);                                       \
+		p->probe_fd = bpf_program__fd(s->progs.probe);                                     \
+		p->lookup_fd = -1;                                                                 \
+		p->table = &s->bss->table;                                                         \
+		p->peek_bytes = s->bss->peek_bytes;                                                \
+		take_more(s, p);                                                                   \
+		/* What cannot be read is not found. */                                            \
+		(void)kallsyms_read(ask->host, p->symbols, INPLACE_N_SYMBOLS);                     \
+		return 0;                                                                          \
+	}                                                                                          \
+	static void free_##name(void *skeleton)                                                    \
+	{                                                                                          \
+		name##__destroy(skeleton);                                                         \
+	}
+
 FORM(table_walk, ASK_NOTHING, TAKE_NOTHING)
 FORM(table_walk_probe, ASK_NOTHING, TAKE_NOTHING)
 FORM(table_groups, ASK_BY, TAKE_TIMEOUTS)
 FORM(table_groups_probe, ASK_BY, TAKE_TIMEOUTS)
 
-/* The faster form, for Linux 6.17, and the one for older kernels. */
-static const struct form forms[][2] = {
-	{ { load_table_walk, free_table_walk }, { load_table_walk_probe, free_table_walk_probe } },
+OLD_FORM(table_walk_old, ASK_NOTHING, TAKE_NOTHING)
+OLD_FORM(table_groups_old, ASK_BY, TAKE_OLD_TIMEOUTS)
+
+/* For Linux 6.17, 5.17 and 5.14: the fastest first. */
+#define N_FORMS 3
+static const struct form forms[][N_FORMS] = {
+	{ { load_table_walk, free_table_walk },
+	  { load_table_walk_probe, free_table_walk_probe },
+	  { load_table_walk_old, free_table_walk_old } },
 	{ { load_table_groups, free_table_groups },
-	  { load_table_groups_probe, free_table_groups_probe } },
+	  { load_table_groups_probe, free_table_groups_probe },
+	  { load_table_groups_old, free_table_groups_old } },
 };
 
-static void keep_log(struct ct_buf *log, const char *text)
+static unsigned first_form(enum table_via via)
 {
-	if (text && text[0])
-		(void)ct_buf_put(log, text, strlen(text));
+	return via == TABLE_VIA_BPF_OLD ? 2 : via == TABLE_VIA_BPF_PROBE ? 1 : 0;
 }
 
-/* Loads the faster form, or the one for older kernels. Writing the log takes the verifier longer
- * than all the rest of the loading, so it does that only for who wants to read it. */
+/* Who did not ask for it is spared the oldest: resolving types in user space takes half a second,
+ * in which netlink reads 200,000 entries. */
+static unsigned n_forms(enum table_via via)
+{
+	return via == TABLE_VIA_AUTO ? N_FORMS - 1 : N_FORMS;
+}
+
+/* Loads a form once more, for what the kernel's verifier says. */
+static int load_and_tell(struct inplace *p, const struct form *form, const struct inplace_ask *ask)
+{
+	auto_memory char *text = calloc(1, LOG_BYTES);
+	int r;
+
+	if (!text)
+		return -ENOMEM;
+	r = form->load(p, ask, text);
+	text[LOG_BYTES - 1] = '\0';
+	inplace_hide_addresses(text);
+	(void)ct_buf_put(ask->log, text, strlen(text));
+	return r;
+}
+
+/* Loads the fastest form that the kernel takes. Writing the log takes the verifier longer than all
+ * the rest of the loading, so it does that only for who wants to read why something failed. */
 static int load_programs(struct inplace *p, const struct inplace_ask *ask, struct ct_err *err)
 {
-	auto_memory char *text = ask->log ? calloc(1, LOG_BYTES) : NULL;
 	const struct form *form = forms[ask->by ? 1 : 0];
 	int r = -ENOTSUP;
 
-	if (ask->log && !text)
-		return ct_err_set(err, -ENOMEM, "out of memory");
-	for (unsigned i = ask->is_old ? 1 : 0; i < 2 && r < 0 && r != -EPERM; i++) {
-		if (text)
-			text[0] = '\0';
-		r = form[i].load(p, ask, text);
-		if (r < 0)
-			keep_log(ask->log, text);
-		else
-			p->form = &form[i];
+	for (unsigned i = first_form(ask->via); i < n_forms(ask->via) && r < 0 && r != -EPERM;
+	     i++) {
+		p->form = &form[i];
+		r = form[i].load(p, ask, NULL);
+		if (r < 0 && ask->log)
+			r = load_and_tell(p, &form[i], ask);
 	}
 	if (r == 0)
 		return 0;
@@ -236,6 +310,8 @@ int inplace_load(const struct inplace_ask *ask, struct inplace **out, struct ct_
 	if (!p)
 		return ct_err_set(err, -ENOMEM, "out of memory");
 	p->timeouts_fd = -1;
+	for (size_t i = 0; i < INPLACE_N_SYMBOLS; i++)
+		p->symbols[i].name = inplace_symbols[i];
 	r = keep_caps(CAPS_NEEDED | CAP_BIT(CAP_SYSLOG), err);
 	if (r == 0)
 		r = load_programs(p, ask, err);
@@ -260,7 +336,7 @@ void inplace_free(struct inplace *p)
 		(void)munmap(p->slots, p->slots_bytes);
 	if (p->timeouts)
 		(void)munmap(p->timeouts, sizeof(*p->timeouts));
-	if (p->form)
+	if (p->skeleton)
 		p->form->free(p->skeleton);
 	free(p);
 }

@@ -13,8 +13,10 @@
 #include "ops/table/inplace.h"
 
 #define GOOD_NODES (WALK_MAX_ENTRIES / 2)
-#define SURE_NODES 16u	/* so many do not all end by chance while the table is read */
+#define SURE_NODES 16	/* so many do not all end by chance while the table is read */
 #define MAX_TRIES  100u /* of one bucket that changes all the time */
+#define REST_MS	   10
+#define MAX_RESTS  200u /* a table of millions is resized in that time */
 
 uint32_t inplace_step(uint32_t step, uint32_t n_nodes)
 {
@@ -66,14 +68,37 @@ int inplace_read(struct inplace *p, struct inplace_range *r)
 	return 0;
 }
 
-bool inplace_is_emptied(struct inplace *p, unsigned slot, uint32_t upto, uint32_t n_nodes)
+/* How many entries the buckets [from, upto) hold; -1 when the table is another one now. */
+static int64_t count_nodes(struct inplace *p, unsigned slot, uint32_t from, uint32_t upto)
 {
-	struct walk_args a = { .slot = slot, .upto = upto, .want = WALK_WANT_NODES };
+	struct walk_args a = { .slot = slot, .from = from, .upto = upto, .want = WALK_WANT_NODES };
+
+	if (inplace_walk(p, &a) < 0 || a.result == WALK_RESIZED)
+		return -1;
+	return a.result == WALK_DONE && a.n_bad == 0 ? a.n_nodes : SURE_NODES;
+}
+
+bool inplace_is_emptied(struct inplace *p, unsigned slot, uint32_t hashsize, uint32_t upto,
+			uint32_t n_nodes)
+{
+	const struct timespec rest = { .tv_nsec = REST_MS * 1000000 };
+	int64_t first, last = 0;
 
 	if (n_nodes < SURE_NODES)
 		return false;
-	return inplace_walk(p, &a) == 0 && a.n_bad == 0 &&
-	       (a.result == WALK_RESIZED || (a.result == WALK_DONE && a.n_nodes == 0));
+	for (unsigned i = 0; i < MAX_RESTS; i++) {
+		first = count_nodes(p, slot, 0, upto);
+		if (first != 0)
+			return first < 0;
+		last = count_nodes(p, slot, hashsize - upto, hashsize);
+		if (last < 0)
+			return true;
+		/* All of it may have been moved this moment. */
+		if (last < SURE_NODES && i > 0)
+			return false;
+		(void)nanosleep(&rest, NULL);
+	}
+	return true;
 }
 
 void inplace_judge(bool is_resized, uint64_t n_unsure, struct table_info *out)

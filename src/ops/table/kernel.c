@@ -156,7 +156,7 @@ bool inplace_is_wanted(struct host *h, const struct table_options *o, struct ct_
 	const char *missing;
 	int64_t count;
 
-	if (o->via == TABLE_VIA_BPF || o->via == TABLE_VIA_BPF_PROBE)
+	if (o->via >= TABLE_VIA_BPF)
 		return true;
 	if (o->via == TABLE_VIA_NETLINK || !host_is_live(h)) {
 		(void)ct_err_set(why_not, 0, "%s", "it was not asked for");

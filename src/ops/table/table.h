@@ -38,6 +38,7 @@ enum table_via {
 	TABLE_VIA_NETLINK,
 	TABLE_VIA_BPF,	     /* in place, else by netlink */
 	TABLE_VIA_BPF_PROBE, /* likewise, in the form that kernels before 6.17 get */
+	TABLE_VIA_BPF_OLD,   /* likewise before 5.17 */
 };
 
 /* Entries from which on the table is read in place by itself. Loading included, that costs as much

@@ -7,9 +7,9 @@
 #include "ops/table/inplace.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "ops/table/kallsyms.h"
 #include "tap.h"
 
 #define HASHSIZE 65536u
@@ -43,18 +43,10 @@ struct machine {
 static uint64_t symbol(void *user, const char *name)
 {
 	const struct machine *m = user;
-	const char *line = m->symbols;
+	struct kallsyms_name wanted = { .name = name };
 
-	while (*line) {
-		unsigned long long address;
-		char found[64], kind;
-
-		if (sscanf(line, "%llx %c %63s", &address, &kind, found) == 3 &&
-		    strcmp(found, name) == 0)
-			return address;
-		line = strchr(line, '\n') + 1;
-	}
-	return 0;
+	kallsyms_scan(m->symbols, strlen(m->symbols), &wanted, 1);
+	return wanted.address;
 }
 
 /* cmp %eax,SIZE(%rip) and mov ARRAY(%rip),%rax among other bytes. */
@@ -120,6 +112,35 @@ static bool is_it(const struct walk_table *t)
 {
 	return t->array_at == ARRAY_AT && t->size_at == SIZE_AT && t->array == ARRAY &&
 	       t->size == HASHSIZE;
+}
+
+TEST(symbols_are_read_as_they_stand)
+{
+	static const char text[] = "\n"
+				   "nonsense\n"
+				   "zz T a\n"
+				   "12 T\n"
+				   "0000000000000abc T nf_conntrack_hash_rnd\n"
+				   "0000000000000def T __nf_conntrack_hash\n"
+				   "0000000000000123 D nf_conntrack_hash\t[nf_conntrack]\n"
+				   "0000000000000456 D nf_conntrack_hash\n"
+				   "0000000000000789 D cut_off";
+	struct kallsyms_name names[] = { { .name = "nf_conntrack_hash" },
+					 { .name = "cut_off" },
+					 { .name = "a" } };
+
+	kallsyms_scan(text, strlen(text), names, 3);
+	EQ_INT(names[0].address, 0x123);
+	EQ_INT(names[1].address, 0);
+	EQ_INT(names[2].address, 0);
+}
+
+TEST(addresses_are_hidden_and_nothing_else)
+{
+	char text[] = "R1=0xffffc90000123000 ffff8881 deadbeefdeadbeef 12: FFFF888100000000.";
+
+	inplace_hide_addresses(text);
+	EQ_STR(text, "R1=0xxxxxxxxxxxxxxxxx ffff8881 deadbeefdeadbeef 12: xxxxxxxxxxxxxxxx.");
 }
 
 TEST(named_symbols_are_enough)
@@ -204,7 +225,8 @@ TEST(a_table_that_moved_is_found_where_its_variables_are)
 	EQ_INT(inplace_find_moved(&eye, HASHSIZE, &t, &err), -ENOENT);
 }
 
-TAP_MAIN(&tap_named_symbols_are_enough, &tap_code_tells_where_names_do_not,
+TAP_MAIN(&tap_addresses_are_hidden_and_nothing_else, &tap_symbols_are_read_as_they_stand,
+	 &tap_named_symbols_are_enough, &tap_code_tells_where_names_do_not,
 	 &tap_hidden_addresses_are_none, &tap_another_size_is_another_table,
 	 &tap_one_wrong_chain_is_enough_to_refuse, &tap_an_array_that_cannot_be_one_is_refused,
 	 &tap_a_table_that_moved_is_found_where_its_variables_are)
