@@ -35,12 +35,13 @@ EDGES = {
     "ops/lint": "lib/proof ops/report",
     "ops/notrack": "lib/proof",
     "ops/sim": "lib/hooks lib/traffic ops/capture ops/facts",
+    "ops/rehearse": "ops/sim ops/host",
     "ops/plan": "ops/diagnose ops/sim",
     "ops/apply": "lib/proof ops/plan ops/host ops/settings",
     "app/watch": "ops/facts ops/metrics",
     "app/serve": "ops/metrics ops/facts ops/diagnose",
     "app/cmd": "app/watch app/serve ops/apply ops/capture ops/bundle ops/whatif ops/lint ops/rules "
-               "ops/notrack lib/hooks",
+               "ops/notrack ops/rehearse lib/hooks",
 }
 
 # The layer of each installed header is that of its noun.

@@ -50,6 +50,9 @@ void replay_packet(void *user, const struct sim_packet *p);
 /* Writes an event as conntrack -E -o timestamp does, with why it ended; or as an object. */
 void replay_put_event(struct replay *r, const struct ct_event_info *info, const struct ct_entry *e);
 
+/* Tracking state and direction, "NEW/o"; "-" when the packet did not come past the tracker. */
+void replay_state(const struct ct_packet *p, const struct ct_passage *was, struct ct_text *to);
+
 /* The packet in one word: "tcp:10.0.0.1:1000>10.0.0.2:80,S". */
 void replay_brief(const uint8_t *data, uint32_t size, struct ct_text *to);
 

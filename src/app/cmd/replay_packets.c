@@ -67,6 +67,17 @@ void replay_packets_head(FILE *to)
 	(void)fputs("n\tt\tfrom\tct\tfate\tevents\tpacket\tout\twhy\n", to);
 }
 
+void replay_state(const struct ct_packet *p, const struct ct_passage *was, struct ct_text *to)
+{
+	if (!was->is_tracked) {
+		ct_text_char(to, '-');
+		return;
+	}
+	ct_text_str(to, ct_info_name(p->info));
+	if (p->info <= CT_INFO_RELATED_REPLY)
+		ct_text_str(to, ct_info_dir(p->info) == CT_DIR_REPLY ? "/r" : "/o");
+}
+
 /* A machine's device takes nothing but IPv4 and IPv6, and a program that sends is told when its
  * packet ends on the way out, except in reassembly. */
 static bool is_send_error(const struct sim_packet *p)
@@ -81,20 +92,14 @@ static bool is_send_error(const struct sim_packet *p)
 	       (was->at == CT_AT_OUTPUT || was->at == CT_AT_POSTROUTING);
 }
 
-/* Tracking state and direction; "-" when the packet did not come past the tracker. */
 static void put_state(const struct sim_packet *p, struct ct_text *to)
 {
-	if (is_send_error(p)) {
+	if (is_send_error(p))
 		ct_text_str(to, "senderr");
-		return;
-	}
-	if (p->is_refused || !p->passage->is_tracked) {
+	else if (p->is_refused)
 		ct_text_char(to, '-');
-		return;
-	}
-	ct_text_str(to, ct_info_name(p->packet->info));
-	if (p->packet->info <= CT_INFO_RELATED_REPLY)
-		ct_text_str(to, ct_info_dir(p->packet->info) == CT_DIR_REPLY ? "/r" : "/o");
+	else
+		replay_state(p->packet, p->passage, to);
 }
 
 static const char *from_of(const struct sim_packet *p)

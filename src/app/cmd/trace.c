@@ -25,6 +25,7 @@ enum trace_key {
 	KEY_LOCAL,
 	KEY_HOST,
 	KEY_LIVE,
+	KEY_VERIFY,
 	KEY_SET,
 	KEY_SEED,
 };
@@ -36,6 +37,7 @@ static const struct option_spec trace_specs[] = {
 	{ "local", 0, "ADDR", KEY_LOCAL, "[DEV=]ADDR[/LEN], an address of the machine" },
 	{ "host", 0, NULL, KEY_HOST, "the machine forwards nothing" },
 	{ "live", 'l', NULL, KEY_LIVE, "rules, addresses, routes and settings of this machine" },
+	{ "verify", 'v', NULL, KEY_VERIFY, "ask the running kernel too, in a scratch namespace" },
 	{ "set", 's', "KEY=VALUE", KEY_SET, "a sysctl of net.netfilter.nf_conntrack_*" },
 	{ "seed", 0, "N", KEY_SEED, "of what is chance in the kernel" },
 	{ NULL, 0, NULL, 0, NULL },
@@ -44,7 +46,7 @@ static const struct option_spec trace_specs[] = {
 struct trace_state {
 	struct sim_config cfg;
 	struct sim_case of; /* the machine and its rules */
-	bool is_live, is_begun;
+	bool is_live, wants_verify, is_begun;
 };
 
 static void begin(struct trace_state *s)
@@ -99,6 +101,9 @@ static int apply_option(struct trace_state *s, enum trace_key key, const char *v
 		return 0;
 	case KEY_LIVE:
 		s->is_live = true;
+		return 0;
+	case KEY_VERIFY:
+		s->wants_verify = true;
 		return 0;
 	case KEY_SET:
 		return sim_sysctl_assign(&sysctls, value, err);
@@ -190,13 +195,13 @@ static struct ct_way way_from(const struct trace *t, uint8_t family, const union
 	return way;
 }
 
-/* How a packet comes: as the step says, from where the flow's end is known to be, or as its source
- * tells. */
-static struct ct_way way_of(struct trace *t, const struct talk_step *s)
+/* As the step says, from where the flow's end is known to be, or as its source tells. */
+struct ct_way trace_way_of(const struct trace *t, struct trace_side *side,
+			   const struct talk_step *s)
 {
-	const struct talk_flow *flow = &t->flows[s->flow];
+	const struct talk_flow *flow = &side->flows[s->flow];
 	bool is_back = s->kind == TALK_BACK || (s->kind == TALK_ERROR && !flow->is_last_back);
-	struct ct_way *way = &t->ends[s->flow][is_back];
+	struct ct_way *way = &side->ends[s->flow][is_back];
 
 	if (s->kind == TALK_BEGIN)
 		*way = way_from(t, s->family, &s->ends.src);
@@ -209,26 +214,26 @@ static struct ct_way way_of(struct trace *t, const struct talk_step *s)
 	return *way;
 }
 
-/* What the flow's other end has got, and where that end is. */
-static void note_arrival(struct trace *t, const struct talk_step *s, const struct ct_passage *was,
-			 enum sim_fate fate)
+/* The flow's other end has got it, and that is where it is. */
+void trace_arrived(struct trace_side *side, const struct talk_step *s, const uint8_t *data,
+		   uint32_t size, enum sim_fate fate, const char *out)
 {
-	struct ct_way *there = &t->ends[s->flow][1];
+	struct ct_way *there = &side->ends[s->flow][1];
 
 	if (fate == SIM_GONE)
 		return;
-	talk_arrived(s, &t->flows[s->flow], was->data, was->size);
+	talk_arrived(s, &side->flows[s->flow], data, size);
 	if (s->kind == TALK_BACK || s->kind == TALK_ERROR)
 		return;
 	*there = (struct ct_way){ .is_sent = fate == SIM_DELIVERED };
 	if (!there->is_sent)
-		there->in = was->way_on.out;
+		there->in = out;
 }
 
 static int send_step(struct trace *t, unsigned i, ct_time now, uint8_t *room)
 {
 	const struct talk_step *s = &t->talk.steps[i];
-	struct talk_flow *flow = &t->flows[s->flow];
+	struct talk_flow *flow = &t->ours.flows[s->flow];
 	struct trace_packet told = { .number = i + 1, .at = now, .data = room };
 	struct ct_passage was;
 	struct ct_packet p;
@@ -242,12 +247,12 @@ static int send_step(struct trace *t, unsigned i, ct_time now, uint8_t *room)
 		return -EINVAL;
 	}
 	told.size = talk_build(s, flow, room);
-	way = way_of(t, s);
+	way = trace_way_of(t, &t->ours, s);
 	told.way = &way;
 	trace_begin(t, &told);
 	fate = sim_send(t->sim, room, told.size, now, &way, &p, &was);
-	trace_end(t, &p, &was, fate);
-	note_arrival(t, s, &was, fate);
+	trace_end(t, i, &p, &was, fate);
+	trace_arrived(&t->ours, s, was.data, was.size, fate, was.way_on.out);
 	return 0;
 }
 
@@ -268,14 +273,27 @@ static int send_all(struct trace *t)
 	return r;
 }
 
+static void tell_agreement(const struct trace *t)
+{
+	char line[128];
+
+	if (!t->kernel)
+		return;
+	writer_u64(t->w, "different", NULL, t->n_different);
+	if (t->n_different)
+		(void)snprintf(line, sizeof(line), "The kernel differs on %u of %u packets.",
+			       t->n_different, t->talk.n);
+	else
+		(void)snprintf(line, sizeof(line), "The kernel agrees on all %u packets.",
+			       t->talk.n);
+	writer_para_styled(t->w, t->n_different ? WRITER_BAD : WRITER_GOOD, 0, line);
+}
+
 static int trace_talk(struct trace_state *s, struct trace *t)
 {
 	struct ct_err err = { "" };
 	int code = EXIT_FAILED;
 
-	s->cfg.machine = t->machine;
-	s->cfg.rules4 = s->of.rules4;
-	s->cfg.rules6 = s->of.rules6;
 	s->cfg.trace = trace_step;
 	s->cfg.user = t;
 	t->rules4 = trace_rules_new(s->of.rules4);
@@ -284,6 +302,9 @@ static int trace_talk(struct trace_state *s, struct trace *t)
 	if (t->sim && t->rules4 && t->rules6) {
 		writer_begin(t->w, "trace", 1);
 		code = send_all(t) < 0 ? EXIT_FAILED : EXIT_DONE;
+		tell_agreement(t);
+		if (code == EXIT_DONE && t->n_different)
+			code = EXIT_FINDINGS;
 		if (cmd_finish(t->w) != EXIT_DONE)
 			code = EXIT_FAILED;
 	} else {
@@ -303,6 +324,28 @@ static int read_live(struct trace_state *s, const struct common_options *common)
 		return EXIT_DONE;
 	h = cmd_host(common);
 	return h ? cmd_each_netns(common, h, look_live, s) : EXIT_FAILED;
+}
+
+/* Interfaces that only the conversation names are the machine's as well. */
+static int prepare(struct trace_state *s, struct trace *t)
+{
+	struct ct_err err = { "" };
+
+	for (unsigned i = 0; i < t->talk.n; i++) {
+		const char *iface = t->talk.steps[i].iface;
+
+		if (iface[0])
+			(void)sim_machine_iface(t->machine, iface, strlen(iface));
+	}
+	sim_machine_ready(t->machine);
+	s->cfg.machine = t->machine;
+	s->cfg.rules4 = s->of.rules4;
+	s->cfg.rules6 = s->of.rules6;
+	if (s->wants_verify && trace_verify(t, &s->cfg, &err) < 0) {
+		cmd_error("--verify: %s", err.text);
+		return EXIT_FAILED;
+	}
+	return EXIT_DONE;
 }
 
 static int trace_run(void *state, const struct common_options *common, int argc, char **argv)
@@ -326,9 +369,11 @@ static int trace_run(void *state, const struct common_options *common, int argc,
 		}
 	if (code == EXIT_DONE)
 		code = read_live(s, common);
-	sim_machine_ready(&s->of.machine);
+	if (code == EXIT_DONE)
+		code = prepare(s, &t);
 	if (code == EXIT_DONE)
 		code = trace_talk(s, &t);
+	free(t.kernel);
 	talk_fini(&t.talk);
 	sim_case_fini(&s->of);
 	return code;

@@ -34,14 +34,29 @@ struct trace_packet {
 	uint32_t size;
 };
 
+/* What became of a packet, in words. */
+struct trace_outcome {
+	char state[32]; /* "NEW/o" */
+	enum sim_fate fate;
+	char out[TALK_IFACE]; /* "" when it did not leave, or by an interface not told */
+	char packet[256];     /* as it left or was delivered */
+};
+
+/* The flows of a conversation as it goes on: one with our engine, one with the kernel. */
+struct trace_side {
+	struct talk_flow flows[TALK_MAX_FLOWS];
+	/* Where each end of a flow is: the interface, or the machine itself. */
+	struct ct_way ends[TALK_MAX_FLOWS][2];
+};
+
 struct trace {
 	struct writer *w;
 	bool is_json;
 	struct sim *sim;
 	struct talk talk;
-	struct talk_flow flows[TALK_MAX_FLOWS];
-	/* Where each end of a flow is: the interface, or the machine itself. */
-	struct ct_way ends[TALK_MAX_FLOWS][2];
+	struct trace_side ours, kernels;
+	struct trace_outcome *kernel; /* owned: of each packet; or null */
+	unsigned n_different;
 	struct sim_machine *machine;
 	struct trace_rules *rules4, *rules6;
 	uint8_t family; /* of the packet under way */
@@ -51,7 +66,17 @@ struct trace {
  * these; and what became of it. */
 void trace_begin(struct trace *t, const struct trace_packet *p);
 void trace_step(void *user, const struct ct_trace *step);
-void trace_end(struct trace *t, const struct ct_packet *p, const struct ct_passage *was,
-	       enum sim_fate fate);
+void trace_end(struct trace *t, unsigned number, const struct ct_packet *p,
+	       const struct ct_passage *was, enum sim_fate fate);
+
+/* trace_verify.c: sends the conversation through the running kernel and keeps what it makes of each
+ * packet. 0, or a negative errno with a sentence. */
+int trace_verify(struct trace *t, const struct sim_config *cfg, struct ct_err *err);
+
+/* trace.c: how a step's packet comes, and what its arrival means for the flow. */
+struct ct_way trace_way_of(const struct trace *t, struct trace_side *side,
+			   const struct talk_step *s);
+void trace_arrived(struct trace_side *side, const struct talk_step *s, const uint8_t *data,
+		   uint32_t size, enum sim_fate fate, const char *out);
 
 #endif

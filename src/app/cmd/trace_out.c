@@ -246,36 +246,116 @@ static void describe_end(const struct ct_packet *p, const struct ct_passage *was
 			       p->why ? p->why : "");
 }
 
-void trace_end(struct trace *t, const struct ct_packet *p, const struct ct_passage *was,
-	       enum sim_fate fate)
+static void outcome_of(const struct ct_packet *p, const struct ct_passage *was, enum sim_fate fate,
+		       struct trace_outcome *out)
 {
-	static const char *const names[] = { "forwarded", "delivered", "sent", "gone" };
-	bool has_left = fate == SIM_FORWARDED || fate == SIM_SENT;
-	char packet[TEXT_SIZE], end[256], line[3 * TEXT_SIZE];
+	struct ct_text state, packet;
+
+	*out = (struct trace_outcome){ .fate = fate };
+	ct_text_init(&state, out->state, sizeof(out->state));
+	replay_state(p, was, &state);
+	if (fate == SIM_GONE)
+		return;
+	ct_text_init(&packet, out->packet, sizeof(out->packet));
+	replay_brief(was->data, was->size, &packet);
+	if (fate != SIM_DELIVERED && was->way_on.out)
+		(void)snprintf(out->out, sizeof(out->out), "%s", was->way_on.out);
+}
+
+/* True when two packets differ in nothing but numbers of ports, which may be drawn by chance. */
+static bool differs_in_ports(const char *a, const char *b)
+{
+	for (;;) {
+		if (*a != *b)
+			return false;
+		if (!*a)
+			return true;
+		a++;
+		b++;
+		if (a[-1] == ':') {
+			a += strspn(a, "0123456789");
+			b += strspn(b, "0123456789");
+		}
+	}
+}
+
+static const char *const fate_words[] = { "forwarded", "delivered", "sent", "gone" };
+
+/* What the kernel made of the same packet; 0 when it agrees. */
+static unsigned put_kernel(const struct trace *t, const struct trace_outcome *ours,
+			   const struct trace_outcome *kernel)
+{
+	bool is_packet = strcmp(ours->packet, kernel->packet) == 0;
+	bool is_drawn = !is_packet && differs_in_ports(ours->packet, kernel->packet);
+	bool is_same = strcmp(ours->state, kernel->state) == 0 && ours->fate == kernel->fate &&
+		       (!ours->out[0] || strcmp(ours->out, kernel->out) == 0) &&
+		       (is_packet || is_drawn);
+	char line[TEXT_SIZE];
+
+	if (t->is_json) {
+		writer_section(t->w, "kernel", NULL);
+		writer_bool(t->w, "agrees", NULL, is_same);
+		writer_str(t->w, "state", NULL, kernel->state);
+		writer_str(t->w, "fate", NULL, fate_words[kernel->fate]);
+		writer_str(t->w, "out", NULL, kernel->out);
+		writer_str(t->w, "left_as", NULL, kernel->packet);
+		writer_end(t->w);
+		return !is_same;
+	}
+	if (is_same)
+		(void)snprintf(line, sizeof(line), "kernel: the same%s",
+			       is_drawn ? ", with another port drawn" : "");
+	else
+		(void)snprintf(line, sizeof(line), "kernel: %s, %s%s%s%s%s", kernel->state,
+			       fate_words[kernel->fate], kernel->out[0] ? " by " : "", kernel->out,
+			       kernel->packet[0] ? " as " : "", kernel->packet);
+	writer_para_styled(t->w, is_same ? WRITER_GOOD : WRITER_BAD, 2, line);
+	return !is_same;
+}
+
+static void tell_end(const struct trace *t, const struct trace_outcome *ours, const char *end,
+		     const struct ct_passage *was)
+{
+	bool has_left = ours->fate == SIM_FORWARDED || ours->fate == SIM_SENT;
+	char line[3 * TEXT_SIZE];
+
+	(void)snprintf(line, sizeof(line), "%s%s%s", end, has_left ? " as " : "",
+		       has_left ? ours->packet : "");
+	writer_para_styled(t->w, ours->fate == SIM_GONE ? WRITER_WARNING : WRITER_GOOD, 2, line);
+	if (!was->depends_on)
+		return;
+	(void)snprintf(line, sizeof(line),
+		       "This is only likely: it depends on %s%s%s (line %u), which is not known "
+		       "here.",
+		       was->depends_on, was->depends_table ? " in table " : "",
+		       was->depends_table ? was->depends_table : "", was->depends_line);
+	writer_para_styled(t->w, WRITER_NOTE, 2, line);
+}
+
+void trace_end(struct trace *t, unsigned number, const struct ct_packet *p,
+	       const struct ct_passage *was, enum sim_fate fate)
+{
+	struct trace_outcome ours;
+	char end[256];
 
 	writer_end(t->w);
-	brief(was->data ? was->data : p->data, was->data ? was->size : p->size, packet);
+	outcome_of(p, was, fate, &ours);
 	describe_end(p, was, fate, end, sizeof(end));
 	if (t->is_json) {
-		writer_str(t->w, "fate", NULL, names[fate]);
+		writer_str(t->w, "state", NULL, ours.state);
+		writer_str(t->w, "fate", NULL, fate_words[fate]);
 		writer_str(t->w, "end", NULL, end);
-		if (has_left)
-			writer_str(t->w, "left_as", NULL, packet);
+		if (fate == SIM_FORWARDED || fate == SIM_SENT)
+			writer_str(t->w, "left_as", NULL, ours.packet);
 		if (was->depends_on)
 			writer_str(t->w, "depends_on", NULL, was->depends_on);
+	} else {
+		tell_end(t, &ours, end, was);
+	}
+	if (t->kernel)
+		t->n_different += put_kernel(t, &ours, &t->kernel[number]);
+	if (t->is_json)
 		writer_end(t->w);
-		return;
-	}
-	(void)snprintf(line, sizeof(line), "%s%s%s", end, has_left ? " as " : "",
-		       has_left ? packet : "");
-	writer_para_styled(t->w, fate == SIM_GONE ? WRITER_WARNING : WRITER_GOOD, 2, line);
-	if (was->depends_on) {
-		(void)snprintf(line, sizeof(line),
-			       "This is only likely: it depends on %s%s%s (line %u), which is not "
-			       "known here.",
-			       was->depends_on, was->depends_table ? " in table " : "",
-			       was->depends_table ? was->depends_table : "", was->depends_line);
-		writer_para_styled(t->w, WRITER_NOTE, 2, line);
-	}
-	writer_para(t->w, 0, "\n");
+	else
+		writer_para(t->w, 0, "\n");
 }
