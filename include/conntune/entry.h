@@ -119,6 +119,7 @@ struct ct_entry {
 	uint8_t labels[16]; /* the kernel's bit array as sent, native order */
 	uint8_t labels_len;
 	uint8_t n_rest;
+	struct ct_slice master_helper; /* of CT_KNOWN_MASTER; null where the source does not tell */
 	struct ct_slice helper, secctx, label_text;
 	struct ct_rest rest[CT_MAX_REST];
 };

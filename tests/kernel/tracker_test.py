@@ -26,24 +26,28 @@ PACKETS = int(os.environ.get("CTT_PACKETS", 200000))
 SEED = int(os.environ.get("CTT_SEED", random.SystemRandom().randrange(1 << 32)))
 
 
+ROUTER = ("--mode", "route", "--inside", "192.168.0.0/16", "--inside", "2001:db8:1::/64")
+HOST = ("--local", "192.168.1.10", "--local", "2001:db8:1::10")
+
+
 def ask_kernel(pcap, out, *options):
     done = subprocess.run(
-        [sys.executable, ORACLE / "oracle.py", "run", "--pcap", pcap, "--mode", "route", "--inside",
-         "192.168.0.0/16", "--inside", "2001:db8:1::/64", "--keep-ttl", "--out", out, *options],
+        [sys.executable, ORACLE / "oracle.py", "run", "--pcap", pcap, "--keep-ttl", "--out", out,
+         *options],
         text=True, capture_output=True, check=False)
     if done.returncode:
         k.skip(f"the kernel cannot be asked: {(done.stdout + done.stderr).strip()[-200:]}")
     return json.loads((out / "result.json").read_text())
 
 
-def differences(packets, rules=(), options=()):
+def differences(packets, rules=(), role=ROUTER, options=()):
     """@rules: name and text of files that the kernel is given; @options: of the replay."""
     with tempfile.TemporaryDirectory(prefix="ctt-tracker-") as tmp:
         tmp = Path(tmp)
         traffic.write(tmp / "in.pcap", packets)
         for name, text in rules:
             (tmp / name).write_text(text)
-        asked = ask_kernel(tmp / "in.pcap", tmp / "kernel",
+        asked = ask_kernel(tmp / "in.pcap", tmp / "kernel", *role,
                            *(x for name, _ in rules for x in (f"--{name}", tmp / name)))
         if asked["summary"]["lost_probe_messages"] or asked["summary"]["lost_events"]:
             return []  # nothing can be said of this round
@@ -73,7 +77,17 @@ def test_random_dialogues():
     options = [x for helper in helper_traffic.HELPERS for x in ("--helper", helper)]
     for n in range(max(1, PACKETS // ROUND // 4)):
         packets = helper_traffic.Dialogues(SEED + n).make(ROUND, helper_traffic.WEIGHTS)
-        diffs = differences(packets, rules, options)
+        diffs = differences(packets, rules, ROUTER, options)
+        assert not diffs, f"CTT_SEED={SEED + n}: {len(diffs)} differences\n" + "\n".join(diffs[:10])
+
+
+def test_random_host():
+    """what a host sends and receives itself is judged alike"""
+    # A fragment that is sent without an identification gets one of its own.
+    weights = {kind: w for kind, w in traffic.WEIGHTS.items() if kind != "fragments"}
+    for n in range(max(1, PACKETS // ROUND // 4)):
+        packets = traffic.Traffic(SEED + n).make(ROUND, weights)
+        diffs = differences(packets, (), ("--mode", "host", *HOST), ("--host", *HOST))
         assert not diffs, f"CTT_SEED={SEED + n}: {len(diffs)} differences\n" + "\n".join(diffs[:10])
 
 

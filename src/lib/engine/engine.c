@@ -298,12 +298,12 @@ static void fill_proto(const struct ct_engine *en, uint32_t number, struct ct_en
 static void fill_cold(const struct ct_engine *en, const struct entry *e, struct ct_entry *out)
 {
 	const struct cold *c = ct_cold_look(en, e);
+	const char *name;
 
 	if (!c)
 		return;
 	if (c->helper) {
-		const char *name = ct_helper_name((enum ct_helper)c->helper);
-
+		name = ct_helper_name((enum ct_helper)c->helper);
 		out->known |= CT_KNOWN_HELPER;
 		out->helper = (struct ct_slice){ name, (uint32_t)strlen(name) };
 	}
@@ -314,6 +314,8 @@ static void fill_cold(const struct ct_engine *en, const struct entry *e, struct 
 	if (c->master.number) {
 		out->known |= CT_KNOWN_MASTER;
 		out->master = c->master_tuple;
+		name = ct_helper_name((enum ct_helper)en->cold[c->parent].helper);
+		out->master_helper = (struct ct_slice){ name, (uint32_t)strlen(name) };
 	}
 }
 

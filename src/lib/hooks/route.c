@@ -108,11 +108,16 @@ static bool has_routes(const struct ct_router *r, uint8_t family)
 
 bool ct_route_is_own(const struct ct_router *r, uint8_t family, const uint8_t *addr)
 {
-	static const uint8_t loopback6[16] = { [15] = 1 };
+	static const uint8_t loopback6[16] = { [15] = 1 }, loopback4[4] = { 127, 0, 0, 1 };
 	const struct ct_route_line *line;
 
-	if (family == CT_FAMILY_IPV4 && addr[0] == 127)
-		return true;
+	/* Without rules of policy routing the local table and the main one are one trie, in which
+	 * a longer prefix than loopback's wins. */
+	if (family == CT_FAMILY_IPV4 && addr[0] == 127) {
+		line = ct_route_find(r, family, addr);
+		return !line || line->kind != CT_ROUTE_UNICAST || line->prefix <= 8 ||
+		       memcmp(addr, loopback4, 4) == 0;
+	}
 	if (family == CT_FAMILY_IPV6 && memcmp(addr, loopback6, 16) == 0)
 		return true;
 	for (unsigned i = 0; i < r->n_addrs; i++)
@@ -299,7 +304,8 @@ void ct_route_out(const struct ct_router *r, const struct ct_packet *p, struct c
 	const uint8_t *dst = p->data + (is_v6 ? 24 : 16);
 
 	*out = (struct ct_routed){ CT_ROUTE_LOCAL, "lo" };
-	if (ct_route_is_own(r, family, dst))
+	/* ip_route_output_key_hash_rcu(): to nobody is to oneself. */
+	if (ct_route_is_own(r, family, dst) || (!is_v6 && is_nobody4(dst)))
 		return;
 	out->out = NULL;
 	out->route = reach(r, family, dst, &out->out);

@@ -137,10 +137,17 @@ enum ct_truth ct_match_connmark(struct ct_rule_ext *e, struct ct_judging *j)
 enum ct_truth ct_match_helper(struct ct_rule_ext *e, struct ct_judging *j)
 {
 	const struct ct_rule_option *o = &e->option[0];
+	const struct ct_entry *en = j->p->entry;
+	const char *name = o->text + o->n[0];
 
-	(void)j;
-	/* helper_mt() looks at the master's helper; the name of the master's is not at hand. */
-	return j->p->entry && j->p->entry->known & CT_KNOWN_MASTER ? CT_UNSURE : truth(false, o);
+	/* helper_mt() looks at the master's helper, and at as much of its name as is given. */
+	if (!en || !(en->known & CT_KNOWN_MASTER))
+		return truth(false, o);
+	if (!en->master_helper.p)
+		return CT_UNSURE;
+	return truth(en->master_helper.len > 0 &&
+			     strncmp(en->master_helper.p, name, strlen(name)) == 0,
+		     o);
 }
 
 static uint64_t pair(const uint32_t *n)
