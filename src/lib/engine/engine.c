@@ -138,12 +138,10 @@ struct ct_engine *ct_engine_new(const struct ct_engine_config *cfg, struct ct_er
 	}
 	*en = boot;
 	en->cfg.expect_max = expect_max_for(cfg);
-	memcpy(en->key, cfg->seed, 16);
-	en->key[1][0] = en->key[0][0] ^ UINT64_C(0x9e3779b97f4a7c15);
-	en->key[1][1] = en->key[0][1] ^ UINT64_C(0xd6e8feb86659fd93);
-	en->key[2][0] = en->key[0][0] ^ UINT64_C(0xbf58476d1ce4e5b9);
-	en->key[2][1] = en->key[0][1] ^ UINT64_C(0x94d049bb133111eb);
-	en->chance = en->key[0][0] + en->key[0][1];
+	for (unsigned i = 0; i < N_HASHES; i++)
+		ct_hash_key_make(&en->key[i], cfg->seed, i);
+	en->has_aes = ct_hash_has_aes();
+	en->chance = en->key[HASH_TABLE].at[0][0];
 	ct_collector_begin(en);
 	ct_pool_init(&en->pools[CLASS_SMALL], 6);
 	ct_pool_init(&en->pools[CLASS_TCP], 7);

@@ -14,6 +14,7 @@
 #define CT_ENGINE_ENGINE_H
 
 #include "lib/engine/entry.h"
+#include "lib/engine/hash.h"
 #include "lib/engine/translate.h"
 
 /* What a tracker makes of a packet: the values of nf_conntrack_in()'s inner verdict. */
@@ -50,6 +51,9 @@ struct visit {
 	enum ct_dir dir;
 };
 
+/* What is hashed, each under keys of its own; OTHER: a table's keys in the other direction. */
+enum hash_use { HASH_TABLE, HASH_OTHER, HASH_ADDR6, N_HASHES };
+
 struct index;
 struct chains;
 struct expectations;
@@ -71,8 +75,9 @@ struct ct_engine {
 	ct_tick tick;	 /* its low half, in which deadlines are kept */
 	bool is_begun;
 	uint64_t count;
-	uint64_t n_second;  /* confirmed entries with two keys */
-	uint64_t key[3][2]; /* hash keys: table, fingerprint, table's other direction */
+	uint64_t n_second; /* confirmed entries with two keys */
+	struct hash_key key[N_HASHES];
+	bool has_aes; /* ct_hash_words_aes() can be called */
 	struct pool pools[N_CLASSES];
 	struct index *index;   /* exact fidelity */
 	struct chains *chains; /* kernel fidelity */

@@ -4,35 +4,56 @@
  *
  * The endpoint (address, part) that sorts lower comes first; of ICMP, the one that asks. So a
  * packet of either direction makes the same key, and one place in the index serves both. The hash
- * is SipHash-1-3 under the engine's secret seed: without it, nobody can aim at a bucket.
+ * has the engine's secret seed for a key: see hash.h.
  */
 #include "lib/engine/key.h"
 
 #include <string.h>
 
-#include "lib/base/sip.h"
 #include "lib/packet/wire.h"
 
 /* The kernel's buckets tell the directions apart; equal tuples have no direction. */
-static inline uint64_t hash_words(const struct ct_engine *en, const struct probe *pr, uint64_t addr,
-				  uint64_t rest)
+static inline const struct hash_key *key_for(const struct ct_engine *en, const struct probe *pr)
 {
-	bool is_other = en->chains && pr->is_high;
-	uint64_t words[2] = { addr, rest };
-
-	return ct_sip_words(en->key[is_other ? 2 : 0], words, 2);
+	return &en->key[en->chains && pr->is_high ? HASH_OTHER : HASH_TABLE];
 }
 
-static inline void probe_hash(const struct ct_engine *en, struct probe *pr)
+#if HASH_AES
+__attribute__((target("aes"))) static void probe_hash_aes(const struct ct_engine *en,
+							  struct probe *pr)
 {
 	uint64_t words[4];
 
 	if (pr->key.is_ipv6) {
 		memcpy(words, pr->addr6, 32);
-		pr->key.addr.fingerprint = ct_sip_words(en->key[1], words, 4);
+		pr->key.addr.fingerprint = ct_hash_words_aes(&en->key[HASH_ADDR6], words, 2);
 	}
 	memcpy(words, &pr->key, 16);
-	pr->hash = hash_words(en, pr, words[0], words[1]);
+	pr->hash = ct_hash_words_aes(key_for(en, pr), words, 1);
+}
+#endif
+
+static void probe_hash_soft(const struct ct_engine *en, struct probe *pr)
+{
+	uint64_t words[4];
+
+	if (pr->key.is_ipv6) {
+		memcpy(words, pr->addr6, 32);
+		pr->key.addr.fingerprint = ct_hash_words_soft(&en->key[HASH_ADDR6], words, 2);
+	}
+	memcpy(words, &pr->key, 16);
+	pr->hash = ct_hash_words_soft(key_for(en, pr), words, 1);
+}
+
+static inline void probe_hash(const struct ct_engine *en, struct probe *pr)
+{
+#if HASH_AES
+	if (en->has_aes) {
+		probe_hash_aes(en, pr);
+		return;
+	}
+#endif
+	probe_hash_soft(en, pr);
 }
 
 static bool is_icmp(uint8_t proto)
@@ -100,8 +121,8 @@ void ct_probe_narrow(const struct ct_engine *en, struct probe *pr, uint16_t zone
 	probe_hash(en, pr);
 }
 
-bool ct_probe_quick(const struct ct_engine *en, struct ct_packet *p, const struct probe *before,
-		    struct probe *out)
+/* All of ct_probe_quick() but the hash. */
+__attribute__((always_inline)) static inline bool quick_key(struct ct_packet *p, struct probe *out)
 {
 	enum { PLAIN = 0x45, IS_FRAGMENT = 0x3fff };
 	const uint8_t *ip = p->data;
@@ -125,11 +146,44 @@ bool ct_probe_quick(const struct ct_engine *en, struct ct_packet *p, const struc
 	rest = (src & 0xffff) | (dst & 0xffff) << 16 | (uint64_t)p->proto << 32 |
 	       (uint64_t)p->zone << 48;
 	key_set(&out->key, addr, rest);
-	if (before && key_equal(&before->key, &out->key) &&
-	    (!en->chains || before->is_high == out->is_high))
+	return true;
+}
+
+/* Without the processor's help, a hash takes longer than to see that it is the last packet's. */
+static inline bool is_same_hash(const struct ct_engine *en, const struct probe *before,
+				const struct probe *pr)
+{
+	return before && key_equal(&before->key, &pr->key) &&
+	       (!en->chains || before->is_high == pr->is_high);
+}
+
+#if HASH_AES
+__attribute__((target("aes"))) static bool quick_aes(const struct ct_engine *en,
+						     struct ct_packet *p, struct probe *out)
+{
+	uint64_t words[2];
+
+	if (!quick_key(p, out))
+		return false;
+	memcpy(words, &out->key, 16);
+	out->hash = ct_hash_words_aes(key_for(en, out), words, 1);
+	return true;
+}
+#endif
+
+bool ct_probe_quick(const struct ct_engine *en, struct ct_packet *p, const struct probe *before,
+		    struct probe *out)
+{
+#if HASH_AES
+	if (en->has_aes)
+		return quick_aes(en, p, out);
+#endif
+	if (!quick_key(p, out))
+		return false;
+	if (is_same_hash(en, before, out))
 		out->hash = before->hash;
 	else
-		out->hash = hash_words(en, out, addr, rest);
+		probe_hash_soft(en, out);
 	return true;
 }
 
