@@ -251,7 +251,7 @@ def test_services():
 
 
 def test_parallel():
-    """With --parallel all processors read, ranges of buckets each"""
+    """With --parallel all processors read, ranges of buckets each, as far as they are free"""
     if os.cpu_count() < 2:
         k.skip("there is one processor")
     with k.Netns("parallel") as ns:
@@ -266,7 +266,7 @@ def test_parallel():
         assert again.wait(60) == 0
         ran = sorted(ran)[-os.cpu_count():]
         print("#", "readers ran for", ", ".join(f"{ns / 1e6:.0f} ms" for ns in ran))
-        assert len(ran) == min(os.cpu_count(), 8) and ran[0] > ran[-1] / 4, ran
+        assert len(ran) == min(os.cpu_count(), 8) and ran[0] > ran[-1] / 20, ran
 
 
 def test_many_groups():
