@@ -50,7 +50,7 @@ def test_apply_and_undo():
 def test_unconfirmed():
     """what nobody confirms in time is taken back by the watcher, alone"""
     with k.Netns("apply-late") as ns, apply.Machine() as m:
-        assert change(m, ns, "--confirm-within", "2s").returncode == 0
+        assert change(m, ns, "--confirm-within", "6s").returncode == 0
         assert values(ns) == NEW and m.state() == "waiting" and m.watchers()
         again = m.conntune("apply", "--netns", ns.name, "-y", "--set", f"{UDP}=24")
         assert again.returncode == 1 and "waits to be confirmed" in again.stderr

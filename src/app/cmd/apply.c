@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "app/cmd/changes.h"
+#include "app/cmd/whatif.h"
 #include "lib/base/number.h"
 #include "ops/host/netns.h"
 
@@ -318,6 +319,28 @@ static void show_not_done(struct writer *w, const struct draft *d)
 				       : "There is nothing to change.");
 }
 
+/* What whatif foresees, of that part of the plan which it can judge. */
+static void show_prediction(struct writer *w, const struct apply_run *run)
+{
+	const struct plan *p = &run->state->plan;
+	struct common_options common = *run->common;
+	struct change c = { 0 };
+	char text[160];
+
+	for (unsigned i = 0; i < p->n_sets; i++) {
+		(void)snprintf(text, sizeof(text), "%s=%" PRId64, p->set[i].setting->name,
+			       p->set[i].to);
+		(void)change_add_set(&c, text, NULL);
+	}
+	for (unsigned i = 0; i < p->n_notrack; i++)
+		(void)change_add_notrack(&c, p->notrack[i].text, NULL);
+	if (c.n_sets + c.n_notrack == 0)
+		return;
+	if (!common.netns)
+		common.netns = p->netns;
+	whatif_brief(w, &common, run->machine, &c);
+}
+
 static struct writer *begin(const struct apply_run *run)
 {
 	struct writer *w = cmd_writer(run->common);
@@ -348,6 +371,8 @@ static int carry_out(const struct apply_run *run, struct draft *d)
 
 	if (w) {
 		show_draft(w, d);
+		if (d->journal.n_steps)
+			show_prediction(w, run);
 		w = next(run, w);
 	}
 	if (!w)

@@ -85,9 +85,17 @@ const char *change_value(const struct step *p, const char *value)
 struct host *changes_host(const struct common_options *common)
 {
 	struct host *h = cmd_host(common);
+	struct ct_err err = { "" };
 
-	if (!h || host_is_live(h))
+	if (!h)
+		return NULL;
+	if (host_is_live(h) && txn_begin(&err) == 0)
 		return h;
+	if (host_is_live(h)) {
+		cmd_error("%s", err.text);
+		host_free(h);
+		return NULL;
+	}
 	cmd_error("%s is a copied machine, and a copy is never written to", common->root);
 	host_free(h);
 	return NULL;

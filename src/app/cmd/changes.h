@@ -27,7 +27,8 @@ void change_log_write(struct writer *w, const struct change_log *log);
 /* A value before or after, for people: that of a setting, or whether there is a file. */
 const char *change_value(const struct step *p, const char *value);
 
-/* Opens the machine to be changed; null with a message for a copy. */
+/* Opens the machine to be changed, with no more rights than that takes; null with a message for a
+ * copy. */
 struct host *changes_host(const struct common_options *common);
 
 /* Shows a log as a document of its own. */

@@ -75,6 +75,7 @@ struct whatif_run {
 	struct whatif_answer *answer;
 	struct endpoints *ends;
 	uint64_t seed;
+	struct writer *brief; /* of another command, which wants the table only */
 };
 
 static int open_table(const struct whatif_run *run, struct host *h, struct table **out)
@@ -169,8 +170,6 @@ static int show(const struct whatif_run *run)
 
 	if (!w)
 		return EXIT_FAILED;
-	whatif_end(run->answer->whatif, &run->answer->outcome);
-	make_levels(run->answer, &run->state->change);
 	whatif_write(w, run->answer);
 	r = writer_finish(w);
 	if (r < 0)
@@ -218,8 +217,28 @@ static int ask(struct whatif_run *run, struct host *h)
 	code = cmd_each_netns(run->common, h, visit, run);
 	if (code != EXIT_DONE)
 		return code;
-	code = show(run);
+	whatif_end(w, &a->outcome);
+	make_levels(a, &run->state->change);
+	if (run->brief)
+		whatif_write_brief(run->brief, a);
+	else
+		code = show(run);
 	return code == EXIT_DONE ? tell_missing(run) : code;
+}
+
+void whatif_brief(struct writer *w, const struct common_options *common, struct host *h,
+		  const struct change *change)
+{
+	const struct whatif_state state = { .change = *change };
+	struct whatif_answer answer = { .change = &state.change, .is_json = common->is_json };
+	struct whatif_run run = {
+		.state = &state, .common = common, .answer = &answer, .brief = w
+	};
+
+	if (getrandom(&run.seed, sizeof(run.seed), 0) < 0)
+		run.seed = (uint64_t)getpid();
+	(void)ask(&run, h);
+	endpoints_free(run.ends);
 }
 
 static int whatif_run(void *state, const struct common_options *common, int argc, char **argv)

@@ -30,4 +30,12 @@ void whatif_service_text(struct service_key key, char *out, size_t size);
 /* Writes all of it. */
 void whatif_write(struct writer *w, struct whatif_answer *a);
 
+/* Only what becomes of the table, and what breaks. */
+void whatif_write_brief(struct writer *w, const struct whatif_answer *a);
+
+/* Judges @change on the table that @common names and writes that much to @w; what cannot be judged
+ * is talked of. */
+void whatif_brief(struct writer *w, const struct common_options *common, struct host *h,
+		  const struct change *change);
+
 #endif

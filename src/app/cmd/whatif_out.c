@@ -226,6 +226,14 @@ static void write_level(struct writer *w, const struct whatif_answer *a)
 	writer_end(w);
 }
 
+void whatif_write_brief(struct writer *w, const struct whatif_answer *a)
+{
+	writer_section(w, "prediction", NULL);
+	write_level(w, a);
+	whatif_write_breaks(w, a);
+	writer_end(w);
+}
+
 /* --- kinds and services --- */
 
 static void write_kind(struct writer *w, enum whatif_slot slot, const struct whatif_row *row)

@@ -239,6 +239,13 @@ int txn_confirm(struct host *machine, unsigned *number, const struct txn_teller 
 
 /* --- making --- */
 
+int txn_begin(struct ct_err *err)
+{
+	int r = host_give_up_rights();
+
+	return r < 0 ? ct_err_set(err, r, "rights cannot be given up: %s", strerror(-r)) : 0;
+}
+
 static int save_texts(struct host *h, const struct draft *d, struct ct_err *err)
 {
 	for (size_t i = 0; i < d->n_texts; i++) {

@@ -34,6 +34,10 @@ struct txn_options {
 	struct journal_bounds bounds; /* may rise by so many a second, 0 for any */
 };
 
+/* Gives up what no change needs. A module that rules would have the kernel load is then not loaded
+ * by us. To be called before the functions below. */
+int txn_begin(struct ct_err *err);
+
 /* Makes the change: journal, watcher, writes. On return its number stands in @d. An error after the
  * first write takes all back. -EBUSY when another one waits to be confirmed. */
 int txn_commit(struct host *machine, struct draft *d, const struct txn_options *o,

@@ -39,6 +39,11 @@ int host_make_new_folder(struct host *h, const char *path, uint32_t mode);
  * @is_patient: then it waits. */
 int host_lock(struct host *h, const char *path, bool is_patient);
 
+/* Gives up every right (capability) of this process and its children but those that changing a
+ * machine takes: sysctls and rules, entering namespaces, files of others with their owner and mode.
+ * What is left cannot load modules, change the clock, reboot, trace, read the kernel's memory. */
+int host_give_up_rights(void);
+
 /* Starts this very program again with @argv, apart from the terminal and the session, with no open
  * files. */
 int host_start_self(struct host *h, const char *const argv[]);
