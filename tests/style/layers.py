@@ -34,6 +34,7 @@ EDGES = {
     "ops/whatif": "ops/facts",
     "ops/lint": "lib/proof ops/report",
     "ops/notrack": "lib/proof",
+    "ops/advice": "ops/diagnose ops/whatif",
     "ops/sim": "lib/hooks lib/traffic ops/capture ops/facts",
     "ops/rehearse": "ops/sim ops/host",
     "ops/plan": "ops/diagnose ops/sim",
@@ -41,7 +42,7 @@ EDGES = {
     "app/watch": "ops/facts ops/metrics",
     "app/serve": "ops/metrics ops/facts ops/diagnose",
     "app/cmd": "app/watch app/serve ops/apply ops/capture ops/bundle ops/whatif ops/lint ops/rules "
-               "ops/notrack ops/rehearse lib/hooks",
+               "ops/notrack ops/rehearse ops/advice lib/hooks",
 }
 
 # The layer of each installed header is that of its noun.
