@@ -10,7 +10,26 @@
 
 #include "lib/ruleset/nft/nft.h"
 
-#define MAX_JSON (64u << 20)
+#define MAX_JSON  (64u << 20)
+#define MAX_NESTS 4000000u /* objects and lists, which take jansson hundreds of bytes each */
+
+/* Names of members, of which a listing has few: each is kept once, if it finds its place free. */
+struct keys {
+	struct ct_arena *arena;
+	const char *key[256];
+};
+
+static const char *key_keep(struct keys *k, const char *key)
+{
+	uint8_t at = 0;
+
+	for (const char *s = key; *s; s++)
+		at = (uint8_t)(at * 31 + (uint8_t)*s);
+	if (k->key[at] && strcmp(k->key[at], key) == 0)
+		return k->key[at];
+	k->key[at] = ct_arena_copy(k->arena, key, strlen(key));
+	return k->key[at];
+}
 
 static struct ct_value *scalar(struct ct_arena *a, const json_t *json)
 {
@@ -43,8 +62,9 @@ static struct ct_value *scalar(struct ct_arena *a, const json_t *json)
 }
 
 /* The same value in the rule set's memory; -E2BIG when it is nested too deep. */
-static int value_of(struct ct_arena *a, json_t *json, unsigned depth, struct ct_value **out)
+static int value_of(struct keys *k, json_t *json, unsigned depth, struct ct_value **out)
 {
+	struct ct_arena *a = k->arena;
 	struct ct_value *v, *last = NULL, *member;
 	const char *key;
 	json_t *m;
@@ -62,18 +82,18 @@ static int value_of(struct ct_arena *a, json_t *json, unsigned depth, struct ct_
 		return -ENOMEM;
 	json_array_foreach(json, i, m)
 	{
-		ret = value_of(a, m, depth + 1, &member);
+		ret = value_of(k, m, depth + 1, &member);
 		if (ret < 0)
 			return ret;
-		last = ct_value_put(a, v, last, NULL, member);
+		last = ct_value_put(v, last, NULL, member);
 	}
 	json_object_foreach(json, key, m)
 	{
-		ret = value_of(a, m, depth + 1, &member);
+		ret = value_of(k, m, depth + 1, &member);
 		if (ret < 0)
 			return ret;
-		last = ct_value_put(a, v, last, key, member);
-		if (!last)
+		last = ct_value_put(v, last, key_keep(k, key), member);
+		if (!last->key)
 			return -ENOMEM;
 	}
 	*out = v;
@@ -82,14 +102,14 @@ static int value_of(struct ct_arena *a, json_t *json, unsigned depth, struct ct_
 
 static int objects_read(struct ct_ruleset *rs, json_t *list, struct ct_err *err)
 {
-	json_t *json;
-	size_t i;
+	struct keys keys = { .arena = ct_nft_arena(rs) };
 
-	json_array_foreach(list, i, json)
-	{
+	for (size_t i = 0; i < json_array_size(list); i++) {
 		struct ct_value *v = NULL;
-		int ret = value_of(ct_nft_arena(rs), json, 0, &v);
+		int ret = value_of(&keys, json_array_get(list, i), 0, &v);
 
+		/* Freed as it goes: the rule set grows meanwhile. */
+		(void)json_array_set_new(list, i, json_null());
 		if (ret == -E2BIG)
 			ct_err_set(err, ret, "more than %u values within values",
 				   CT_MAX_VALUE_DEPTH);
@@ -104,6 +124,16 @@ static int objects_read(struct ct_ruleset *rs, json_t *list, struct ct_err *err)
 	return ct_nft_end(rs, err);
 }
 
+/* No fewer than there are objects and lists. */
+static size_t nests(const char *bytes, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++)
+		n += bytes[i] == '{' || bytes[i] == '[';
+	return n;
+}
+
 struct ct_ruleset *nft_json_read(const char *bytes, size_t len, struct ct_err *err)
 {
 	json_error_t fault;
@@ -112,6 +142,10 @@ struct ct_ruleset *nft_json_read(const char *bytes, size_t len, struct ct_err *e
 
 	if (len > MAX_JSON) {
 		ct_err_set(err, -E2BIG, "JSON of more than %u MiB", MAX_JSON >> 20);
+		return NULL;
+	}
+	if (nests(bytes, len) > MAX_NESTS) {
+		ct_err_set(err, -E2BIG, "JSON of more than %u objects and lists", MAX_NESTS);
 		return NULL;
 	}
 	root = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &fault);

@@ -31,7 +31,7 @@ static enum ct_truth load_constant(struct ct_nft_expr *e, struct ct_nft_judging 
 				   struct ct_nft_data *out)
 {
 	(void)j;
-	*out = e->data;
+	*out = e->range[0];
 	return CT_YES;
 }
 
@@ -195,7 +195,7 @@ enum ct_truth ct_nft_load_range(struct ct_nft_expr *e, struct ct_nft_judging *j,
 
 	*to = *from;
 	if (is_there == CT_YES && e->load == load_constant)
-		*to = e->to;
+		*to = e->range[1];
 	else if (is_there == CT_YES && e->load == load_map && map_find(e, j, &el) == CT_YES)
 		memcpy(to->bytes, el->data_to, to->size);
 	return is_there;
@@ -223,14 +223,17 @@ static int map_read(struct ct_nft_reading *r, const struct ct_value *v, struct c
 
 /* Reading ----------------------------------------------------------------------------------- */
 
-static int constant_read(const struct ct_value *v, struct ct_nft_expr *e,
+static int constant_read(struct ct_nft_reading *r, const struct ct_value *v, struct ct_nft_expr *e,
 			 const struct ct_nft_shape *want)
 {
 	if (!want || !want->n)
 		return -EINVAL;
+	e->range = ct_nft_get(r, 2 * sizeof(*e->range));
+	if (!e->range)
+		return -ENOMEM;
 	e->shape = *want;
 	e->load = load_constant;
-	return ct_nft_constant(want, v, &e->data, &e->to);
+	return ct_nft_constant(want, v, &e->range[0], &e->range[1]);
 }
 
 static int kind_read(struct ct_nft_reading *r, const struct ct_value *v, struct ct_nft_expr *e,
@@ -261,7 +264,7 @@ static int kind_read(struct ct_nft_reading *r, const struct ct_value *v, struct 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strcmp(kinds[i].kind, of->key) == 0)
 			return kinds[i].read(r, of, e);
-	return constant_read(v, e, want);
+	return constant_read(r, v, e, want);
 }
 
 /* "rt nexthop": the kind and what it asks for. */
@@ -287,7 +290,7 @@ struct ct_nft_expr *ct_nft_expr_read(struct ct_nft_reading *r, const struct ct_v
 		ret = kind_read(r, v, e, want);
 	} else {
 		e->name = "constant";
-		ret = constant_read(v, e, want);
+		ret = constant_read(r, v, e, want);
 	}
 	if (ret < 0)
 		e->load = NULL;

@@ -64,7 +64,7 @@ struct ct_nft_expr {
 	struct ct_nft_expr *first, *next; /* operands */
 	const void *def;		  /* of a field or a key, for its loader */
 	struct ct_nft_set *set;		  /* of a map */
-	struct ct_nft_data data, to;	  /* of a constant, which may be a range */
+	struct ct_nft_data *range;	  /* of a constant: its first and its last */
 	uint32_t n[4];			  /* for its loader */
 	uint64_t count;			  /* numgen */
 };
@@ -128,7 +128,6 @@ struct ct_nft_stmt {
 	struct ct_nft_set *set;
 	struct ct_nft_state *state;
 	struct ct_value *states; /* of elements that it adds */
-	const void *def;
 	const char *text;
 	struct ct_nft_verdict verdict;
 	uint64_t timeout_s;

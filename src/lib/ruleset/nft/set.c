@@ -517,17 +517,17 @@ static struct ct_value *elem_spell(struct ct_arena *a, const struct ct_nft_set *
 		return key;
 	outer = ct_value_new(a, CT_VALUE_OBJECT);
 	inner = ct_value_new(a, CT_VALUE_OBJECT);
-	if (!outer || !ct_value_put(a, outer, NULL, "elem", inner))
+	if (!outer || !ct_value_put(outer, NULL, "elem", inner))
 		return NULL;
-	last = ct_value_put(a, inner, NULL, "val", key);
+	last = ct_value_put(inner, NULL, "val", key);
 	if (e->until && e->timeout_s != set->timeout_s && last)
-		last = ct_value_put(a, inner, last, "timeout",
+		last = ct_value_put(inner, last, "timeout",
 				    ct_value_number(a, (int64_t)e->timeout_s));
 	if (e->until && last)
-		last = ct_value_put(a, inner, last, "expires",
+		last = ct_value_put(inner, last, "expires",
 				    ct_value_number(a, (e->until - now) / CT_NS_PER_S));
 	for (const struct ct_nft_state *s = e->states; s && last; s = s->next)
-		last = ct_value_put(a, inner, last, ct_nft_state_name(s), ct_nft_state_spell(a, s));
+		last = ct_value_put(inner, last, ct_nft_state_name(s), ct_nft_state_spell(a, s));
 	return last ? outer : NULL;
 }
 
@@ -539,7 +539,7 @@ static struct ct_value *list_of(struct ct_arena *a, struct ct_value *object)
 		return list;
 	while (last && last->next)
 		last = last->next;
-	return ct_value_put(a, object, last, "elem", ct_value_new(a, CT_VALUE_LIST));
+	return ct_value_put(object, last, "elem", ct_value_new(a, CT_VALUE_LIST));
 }
 
 int ct_nft_set_refresh(struct ct_arena *a, struct ct_nft_set *set, ct_time now)
@@ -567,7 +567,7 @@ int ct_nft_set_refresh(struct ct_arena *a, struct ct_nft_set *set, ct_time now)
 			v = elem_spell(a, set, e, now);
 		if (v)
 			v->next = NULL;
-		last = ct_value_put(a, list, last, NULL, v);
+		last = ct_value_put(list, last, NULL, v);
 		if (!last)
 			return -ENOMEM;
 	}

@@ -244,7 +244,7 @@ static struct ct_value *copy(struct ct_arena *a, const struct ct_value *v)
 			one->text = m->text;
 		else if (one && m->type == CT_VALUE_NUMBER)
 			one->number = m->number;
-		last = ct_value_put(a, to, last, m->key, one);
+		last = ct_value_put(to, last, m->key, one);
 		if (!last)
 			return NULL;
 	}
@@ -260,8 +260,8 @@ struct ct_value *ct_nft_state_spell(struct ct_arena *a, const struct ct_nft_stat
 	v = ct_value_new(a, CT_VALUE_OBJECT);
 	if (!v)
 		return NULL;
-	last = ct_value_put(a, v, NULL, "packets", ct_value_number(a, (int64_t)s->packets));
-	if (!last || !ct_value_put(a, v, last, "bytes", ct_value_number(a, (int64_t)s->bytes)))
+	last = ct_value_put(v, NULL, "packets", ct_value_number(a, (int64_t)s->packets));
+	if (!last || !ct_value_put(v, last, "bytes", ct_value_number(a, (int64_t)s->bytes)))
 		return NULL;
 	return v;
 }

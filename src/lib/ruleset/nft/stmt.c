@@ -37,8 +37,8 @@ enum op { OP_EQ, OP_NE, OP_LT, OP_GT, OP_LE, OP_GE, OP_IN };
 
 static bool compare(enum op op, const struct ct_nft_data *v, const struct ct_nft_expr *with)
 {
-	int low = memcmp(v->bytes, with->data.bytes, v->size);
-	int high = memcmp(v->bytes, with->to.bytes, v->size);
+	int low = memcmp(v->bytes, with->range[0].bytes, v->size);
+	int high = memcmp(v->bytes, with->range[1].bytes, v->size);
 
 	switch (op) {
 	case OP_EQ:
@@ -57,7 +57,7 @@ static bool compare(enum op op, const struct ct_nft_data *v, const struct ct_nft
 		break;
 	}
 	for (uint32_t i = 0; i < v->size; i++)
-		if (v->bytes[i] & with->data.bytes[i])
+		if (v->bytes[i] & with->range[0].bytes[i])
 			return true;
 	return false;
 }
@@ -121,7 +121,7 @@ int ct_nft_read_match(struct ct_nft_reading *r, struct ct_value *v, struct ct_nf
 											  : -EINVAL;
 	}
 	s->right = ct_nft_expr_read(r, right, &s->left->shape);
-	if (!s->right || ct_nft_expr_is_opaque(s->right) || s->right->first || s->right->def)
+	if (!s->right || !s->right->range || ct_nft_expr_is_opaque(s->right))
 		return -EINVAL;
 	s->run = run_compare;
 	return 0;

@@ -371,7 +371,7 @@ static struct ct_value *spell_bits(struct ct_arena *a, const struct type *t, uin
 	list = ct_value_new(a, CT_VALUE_LIST);
 	for (unsigned bit = 0; list && bit < 64; bit++)
 		if (n >> bit & 1) {
-			last = ct_value_put(a, list, last, NULL,
+			last = ct_value_put(list, last, NULL,
 					    spell_number(a, t, UINT64_C(1) << bit));
 			if (!last)
 				return NULL;
@@ -431,11 +431,11 @@ struct ct_value *ct_nft_spell(struct ct_arena *a, const struct ct_nft_shape *sha
 		return spell_part(a, &shape->part[0], data);
 	object = ct_value_new(a, CT_VALUE_OBJECT);
 	list = ct_value_new(a, CT_VALUE_LIST);
-	if (!object || !list || !ct_value_put(a, object, NULL, "concat", list))
+	if (!object || !list || !ct_value_put(object, NULL, "concat", list))
 		return NULL;
 	for (unsigned i = 0; i < shape->n; i++) {
 		last = ct_value_put(
-			a, list, last, NULL,
+			list, last, NULL,
 			spell_part(a, &shape->part[i], data + ct_nft_part_at(shape, i)));
 		if (!last)
 			return NULL;

@@ -35,16 +35,12 @@ struct ct_value *ct_value_text(struct ct_arena *a, const char *s)
 	return v->text ? v : NULL;
 }
 
-struct ct_value *ct_value_put(struct ct_arena *a, struct ct_value *around, struct ct_value *last,
-			      const char *key, struct ct_value *member)
+struct ct_value *ct_value_put(struct ct_value *around, struct ct_value *last, const char *key,
+			      struct ct_value *member)
 {
 	if (!member)
 		return NULL;
-	if (key) {
-		member->key = ct_arena_copy(a, key, strlen(key));
-		if (!member->key)
-			return NULL;
-	}
+	member->key = key;
 	if (last)
 		last->next = member;
 	else

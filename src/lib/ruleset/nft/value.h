@@ -41,10 +41,9 @@ struct ct_value *ct_value_number(struct ct_arena *a, int64_t n);
 struct ct_value *ct_value_text(struct ct_arena *a, const char *s);
 
 /* Hangs @member, which has no owner yet, behind @last or, when that is null, as the first into
- * @around. @key: null in a list, copied. Returns @member; null without memory or without
- * member. */
-struct ct_value *ct_value_put(struct ct_arena *a, struct ct_value *around, struct ct_value *last,
-			      const char *key, struct ct_value *member);
+ * @around. @key: null in a list; borrowed, and lives as long. Returns @member, also null. */
+struct ct_value *ct_value_put(struct ct_value *around, struct ct_value *last, const char *key,
+			      struct ct_value *member);
 
 /* The member of an object by its key; null when there is none or @v is no object (or null). */
 struct ct_value *ct_value_get(const struct ct_value *v, const char *key);
