@@ -10,6 +10,7 @@
 #include "lib/base/clean.h"
 #include "lib/base/number.h"
 #include "lib/ruleset/check.h"
+#include "lib/ruleset/nft/nft.h"
 #include "lib/ruleset/rule.h"
 
 #define MAX_TEXT       (256u << 20)
@@ -491,6 +492,8 @@ void ct_ruleset_size(const struct ct_ruleset *rs, struct ct_ruleset_size *out)
 
 void ct_ruleset_zero(struct ct_ruleset *rs)
 {
+	if (rs->nft)
+		ct_nft_zero(rs);
 	for (struct ct_rule_table *t = rs->tables; t; t = t->next)
 		for (struct ct_rule_chain *c = t->chains; c; c = c->next) {
 			c->packets = c->bytes = 0;

@@ -39,12 +39,13 @@ struct ct_nft_verdict {
 /* What remembers packets: a statement of a rule, an object with a name, part of an element. */
 enum ct_nft_state_kind { CT_NFT_COUNTER, CT_NFT_QUOTA, CT_NFT_LIMIT };
 struct ct_nft_state {
-	struct ct_nft_state *next; /* of the same element */
-	struct ct_value *value;	   /* where its numbers stand; null: nowhere */
-	struct ct_value *n[2];	   /* counter: packets and bytes; quota: used and its unit */
-	uint64_t packets, bytes;   /* counter; quota: bytes used */
-	uint64_t max;		   /* quota: bytes; limit: tokens in ns */
-	uint64_t rate, per_ns;	   /* limit */
+	struct ct_nft_state *next;    /* of the same element */
+	struct ct_nft_state *sibling; /* all of the rule set */
+	struct ct_value *value;	      /* where its numbers stand; null: nowhere */
+	struct ct_value *n[2];	      /* counter: packets and bytes; quota: used and its unit */
+	uint64_t packets, bytes;      /* counter; quota: bytes used */
+	uint64_t max;		      /* quota: bytes; limit: tokens in ns */
+	uint64_t rate, per_ns;	      /* limit */
 	uint64_t tokens;
 	ct_time last;
 	uint8_t kind; /* enum ct_nft_state_kind */
@@ -188,6 +189,7 @@ struct ct_nft {
 	struct ct_arena *arena; /* the rule set's */
 	struct ct_nft_object *objects, **objects_end;
 	struct ct_nft_table *tables;
+	struct ct_nft_state *states; /* by sibling */
 	struct ct_nft_chain *chains, **chains_end;
 	struct ct_nft_name **names;
 	uint32_t names_size, n_names;

@@ -319,7 +319,7 @@ static int object_read(struct ct_nft_reading *r, struct ct_nft_object *o)
 	if (is_set)
 		o->thing = ct_nft_set_read(r, v);
 	else if (ct_nft_is_state(o->kind))
-		o->thing = ct_nft_state_read(r->arena, o->kind, v);
+		o->thing = ct_nft_state_read(r->nft, o->kind, v);
 	else
 		o->thing = v;
 	if (!o->thing)
@@ -447,6 +447,12 @@ int ct_nft_end(struct ct_ruleset *rs, struct ct_err *err)
 		if (strcmp(o->kind, "rule") == 0)
 			ret = rule_read(&r, o);
 	return ret < 0 ? ret : bases_collect(&r);
+}
+
+void ct_nft_zero(struct ct_ruleset *rs)
+{
+	for (struct ct_nft_state *s = rs->nft->states; s; s = s->sibling)
+		ct_nft_state_zero(s);
 }
 
 /* Writing ----------------------------------------------------------------------------------- */

@@ -26,10 +26,12 @@ int ct_nft_add(struct ct_ruleset *rs, struct ct_value *object, struct ct_err *er
  * another in a loop, rules without a chain. */
 int ct_nft_end(struct ct_ruleset *rs, struct ct_err *err);
 
-/* What ct_ruleset_base(), ct_ruleset_judge_base() and ct_ruleset_print() do with it. */
+/* What ct_ruleset_base(), ct_ruleset_judge_base(), ct_ruleset_zero() and ct_ruleset_print() do with
+ * it. */
 bool ct_nft_base(const struct ct_ruleset *rs, unsigned i, struct ct_base_chain *out);
 int ct_nft_judge(struct ct_ruleset *rs, unsigned i, const struct ct_rule_packet *p,
 		 struct ct_rule_outcome *out);
+void ct_nft_zero(struct ct_ruleset *rs);
 int ct_nft_print(const struct ct_ruleset *rs, ct_ruleset_write_fn *write, void *user);
 
 #endif

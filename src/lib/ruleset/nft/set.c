@@ -278,7 +278,7 @@ static int elem_details(struct ct_nft_reading *r, struct ct_nft_elem *e, struct 
 		return -EINVAL;
 	for (struct ct_value *m = v->first; m; m = m->next)
 		if (ct_nft_is_state(m->key)) {
-			*end = ct_nft_state_read(r->arena, m->key, m);
+			*end = ct_nft_state_read(r->nft, m->key, m);
 			if (!*end)
 				return -EINVAL;
 			end = &(*end)->next;

@@ -54,10 +54,18 @@ static bool is_true(const struct ct_value *v, const char *key)
 	return m && m->type == CT_VALUE_TRUE;
 }
 
+/* A member that will be written to; null when it is not of that type. */
+static struct ct_value *member(const struct ct_value *v, const char *key, enum ct_value_type type)
+{
+	struct ct_value *m = ct_value_get(v, key);
+
+	return m && m->type == type ? m : NULL;
+}
+
 static bool counter_read(struct ct_nft_state *s, struct ct_value *v)
 {
-	s->n[0] = ct_value_get(v, "packets");
-	s->n[1] = ct_value_get(v, "bytes");
+	s->n[0] = member(v, "packets", CT_VALUE_NUMBER);
+	s->n[1] = member(v, "bytes", CT_VALUE_NUMBER);
 	s->packets = ct_value_get_number(v, "packets", 0);
 	s->bytes = ct_value_get_number(v, "bytes", 0);
 	return true;
@@ -91,8 +99,8 @@ static bool quota_read(struct ct_arena *a, struct ct_nft_state *s, struct ct_val
 	s->max = val * unit;
 	s->bytes = used * used_unit;
 	s->is_inverted = is_true(v, "inv");
-	s->n[0] = ct_value_get(v, "used");
-	s->n[1] = is_object ? NULL : ct_value_get(v, "used_unit");
+	s->n[0] = member(v, "used", CT_VALUE_NUMBER);
+	s->n[1] = is_object ? NULL : member(v, "used_unit", CT_VALUE_STRING);
 	return is_object || s->n[0] || quota_prepare(a, s);
 }
 
@@ -122,9 +130,9 @@ static bool limit_read(struct ct_nft_state *s, struct ct_value *v)
 	return true;
 }
 
-struct ct_nft_state *ct_nft_state_read(struct ct_arena *a, const char *kind, struct ct_value *v)
+struct ct_nft_state *ct_nft_state_read(struct ct_nft *nft, const char *kind, struct ct_value *v)
 {
-	struct ct_nft_state *s = ct_arena_get(a, sizeof(*s));
+	struct ct_nft_state *s = ct_arena_get(nft->arena, sizeof(*s));
 	bool is_fine;
 
 	if (!s)
@@ -136,13 +144,27 @@ struct ct_nft_state *ct_nft_state_read(struct ct_arena *a, const char *kind, str
 		is_fine = counter_read(s, v);
 		break;
 	case CT_NFT_QUOTA:
-		is_fine = quota_read(a, s, v);
+		is_fine = quota_read(nft->arena, s, v);
 		break;
 	case CT_NFT_LIMIT:
 		is_fine = limit_read(s, v);
 		break;
 	}
-	return is_fine ? s : NULL;
+	if (!is_fine)
+		return NULL;
+	s->sibling = nft->states;
+	nft->states = s;
+	return s;
+}
+
+void ct_nft_state_zero(struct ct_nft_state *s)
+{
+	if (s->kind != CT_NFT_COUNTER)
+		return;
+	s->packets = s->bytes = 0;
+	for (unsigned i = 0; i < 2; i++)
+		if (s->n[i])
+			s->n[i]->number = 0;
 }
 
 /* Running ----------------------------------------------------------------------------------- */

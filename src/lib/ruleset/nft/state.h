@@ -11,7 +11,10 @@
 bool ct_nft_is_state(const char *kind);
 
 /* Reads a counter, quota or limit from its value. Null: no memory, or it is broken. */
-struct ct_nft_state *ct_nft_state_read(struct ct_arena *a, const char *kind, struct ct_value *v);
+struct ct_nft_state *ct_nft_state_read(struct ct_nft *nft, const char *kind, struct ct_value *v);
+
+/* Makes a counter begin again. */
+void ct_nft_state_zero(struct ct_nft_state *s);
 
 /* Counts the packet; CT_NFT_BREAK beyond a quota or limit. */
 enum ct_nft_step ct_nft_state_run(struct ct_nft_state *s, struct ct_nft_judging *j);

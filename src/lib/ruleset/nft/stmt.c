@@ -247,7 +247,7 @@ int ct_nft_read_state(struct ct_nft_reading *r, struct ct_value *v, struct ct_nf
 	s->name = name ? ct_nft_label(r, v->key, name) : v->key;
 	s->run = run_state;
 	s->state = name ? ct_nft_find(r->nft, r->table, v->key, name)
-			: ct_nft_state_read(r->arena, v->key, v);
+			: ct_nft_state_read(r->nft, v->key, v);
 	return s->state ? 0 : -EINVAL;
 }
 
@@ -263,7 +263,7 @@ static bool states_begin(struct ct_nft_judging *j, const struct ct_nft_stmt *s,
 	for (struct ct_value *m = s->states; m; m = m->next) {
 		struct ct_value *of = m->type == CT_VALUE_OBJECT && m->len == 1 ? m->first : m;
 
-		*end = ct_nft_state_read(j->arena, of->key, of);
+		*end = ct_nft_state_read(j->nft, of->key, of);
 		if (!*end)
 			return false;
 		/* Its numbers are the element's, not the statement's. */
@@ -325,7 +325,7 @@ static bool states_fit(struct ct_nft_reading *r, struct ct_value *list, struct c
 	s->states = list->type == CT_VALUE_LIST ? list->first : list;
 	for (struct ct_value *m = s->states; m; m = m == list ? NULL : m->next) {
 		if (m->type != CT_VALUE_OBJECT || m->len != 1 || !ct_nft_is_state(m->first->key) ||
-		    ct_value_str(m->first) || !ct_nft_state_read(r->arena, m->first->key, m->first))
+		    ct_value_str(m->first) || !ct_nft_state_read(r->nft, m->first->key, m->first))
 			return false;
 	}
 	return true;

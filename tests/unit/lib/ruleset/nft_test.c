@@ -303,6 +303,8 @@ TEST(limits_fill_up_with_time)
 	EQ_INT(judge(rs, 10 * SECOND + SECOND / 2).fate, CT_FATE_DROP);
 	EQ_INT(judge(rs, 11 * SECOND).fate, CT_FATE_ACCEPT);
 	OK(is_written(rs, "{\"counter\": {\"packets\": 3, \"bytes\": 96}}"));
+	ct_ruleset_zero(rs);
+	OK(is_written(rs, "{\"counter\": {\"packets\": 0, \"bytes\": 0}}"));
 	ct_ruleset_free(rs);
 }
 
