@@ -83,16 +83,61 @@ struct ct_rule_trace {
 };
 typedef void ct_rule_trace_fn(void *user, const struct ct_rule_trace *t);
 
+/* What else the caller knows of a packet. Where a rule asks for what is not known here, the
+ * outcome depends on it. */
+enum ct_rule_known {
+	CT_RULE_KNOWS_TIME = 1 << 0,	 /* now is UNIX time; west_min */
+	CT_RULE_KNOWS_LINK = 1 << 1,	 /* mac: of the sender; null: the frame has none */
+	CT_RULE_KNOWS_KIND = 1 << 2,	 /* kind: enum ct_frame_kind */
+	CT_RULE_KNOWS_BRIDGE = 1 << 3,	 /* bridge_in, bridge_out; both null: no bridge */
+	CT_RULE_KNOWS_SOCKET = 1 << 4,	 /* has_socket; uid and gid with it */
+	CT_RULE_KNOWS_NO_IPSEC = 1 << 5, /* neither came out of IPsec nor goes into it */
+	CT_RULE_KNOWS_MTU = 1 << 6,	 /* mtu: the smaller one of the way there and back */
+	CT_RULE_KNOWS_CPU = 1 << 7,	 /* cpu */
+};
+
+/* The kind of packet that the address of its frame makes it: PACKET_HOST and so on. */
+enum ct_frame_kind { CT_FRAME_UNICAST, CT_FRAME_BROADCAST, CT_FRAME_MULTICAST };
+
+/* An answer that may be unknown. */
+enum ct_rule_answer { CT_ANSWER_NO, CT_ANSWER_YES, CT_ANSWER_UNKNOWN };
+
+/* What rules ask beyond the packet. Functions may be null: their answer is unknown. */
+struct ct_rule_ask {
+	void *user;
+	/* The entry that holds @t in either direction; 0, or negative when there is none. */
+	int (*entry)(void *user, const struct ct_tuple *t, uint16_t zone, struct ct_entry *out);
+	/* RTN_* of an address as an interface sees it (null: as the host does). */
+	enum ct_addr_type (*addr_type)(void *user, uint8_t family, const uint8_t *addr,
+				       const char *iface);
+	/* Whether the way back to @src leaves by @iface, or, loosely, exists. */
+	enum ct_rule_answer (*reverse)(void *user, uint8_t family, const uint8_t *src,
+				       const uint8_t *dst, const char *iface, uint32_t mark,
+				       bool is_loose, bool is_local_fine);
+};
+
+struct ct_ipsets;
+
 /* A packet as rules see it. Everything is borrowed. */
 struct ct_rule_packet {
-	const struct ct_packet *packet; /* parsed; its info counts, CT_INFO_UNTRACKED also */
-	const struct ct_entry *entry;	/* what tracks it, confirmed or not; or null */
-	const char *in, *out;		/* interfaces; null where it has none */
+	struct ct_packet *packet;     /* parsed; its info counts, CT_INFO_UNTRACKED also; targets
+				       * change it where its bytes are lent for that */
+	const struct ct_entry *entry; /* what tracks it, confirmed or not; or null */
+	const char *in, *out;	      /* interfaces; null where it has none */
 	uint32_t mark;
 	uint8_t src_type, dst_type; /* enum ct_addr_type */
+	uint8_t kind;		    /* enum ct_frame_kind */
+	bool has_socket;
 	ct_time now;
 	ct_rule_trace_fn *trace; /* may be null */
 	void *trace_user;
+	uint32_t known;	    /* enum ct_rule_known */
+	int32_t west_min;   /* minutes that the kernel's time zone lies west of UTC */
+	const uint8_t *mac; /* 6 bytes */
+	const char *bridge_in, *bridge_out;
+	uint32_t uid, gid, mtu, cpu;
+	const struct ct_rule_ask *ask; /* or null */
+	struct ct_ipsets *sets;	       /* or null: sets are not known */
 };
 
 enum ct_rule_fate {
@@ -114,16 +159,25 @@ struct ct_rule_outcome {
 	uint32_t line;
 	/* What rules did to the packet on the way. */
 	uint32_t mark;
-	bool is_notrack, has_zone, has_connmark;
-	uint8_t zone_dir; /* with has_zone: enum ct_zone_dir */
+	bool is_notrack, has_zone, has_connmark, has_class;
+	bool has_template; /* of a CT rule: the members from zone_dir to exp_events count */
+	uint8_t zone_dir;  /* with has_zone: enum ct_zone_dir */
 	uint16_t zone;
-	uint32_t connmark;  /* with has_connmark */
-	const char *helper; /* for a new entry; or null */
-	const char *nat;    /* the target that asks for a translation; or null */
+	const char *helper;  /* for a new entry; or null */
+	const char *timeout; /* the policy for a new entry; or null */
+	uint32_t events;     /* of a new entry, 1 << enum ip_conntrack_events; 0: all */
+	uint32_t exp_events; /* of its expectations, likewise */
+	uint32_t connmark;   /* with has_connmark */
+	uint32_t tc_class;   /* with has_class: CLASSIFY */
+	const char *nat;     /* the target that asks for a translation; or null */
 	/* With nat: what it asks for. The range of MASQUERADE and REDIRECT lacks the address. */
 	uint8_t nat_kind; /* enum ct_nat_kind */
 	struct ct_nat_range nat_range;
 };
+
+/* From now on "statistic --mode random" throws dice that begin with @seed: the same seed and the
+ * same packets give the same answers. Without, the outcome depends on it. */
+void ct_ruleset_seed(struct ct_ruleset *rs, uint64_t seed);
 
 /* Carries a packet through one table at one hook, and counts as the kernel does: a rule when all
  * its matches are true, a policy when it decides. Not for two threads at once. -ENOENT when @rs

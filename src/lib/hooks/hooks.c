@@ -8,25 +8,9 @@
 #include <limits.h>
 #include <string.h>
 
+#include "lib/hooks/ask.h"
 #include "lib/hooks/walk.h"
-
-static enum ct_addr_type addr_type(const struct ct_router *router, uint8_t family,
-				   const uint8_t *addr)
-{
-	static const uint8_t everyone[4] = { 255, 255, 255, 255 };
-
-	if (ct_route_is_own(router, family, addr))
-		return CT_ADDR_LOCAL;
-	if (family == CT_FAMILY_IPV6)
-		return addr[0] == 0xff ? CT_ADDR_MULTICAST : CT_ADDR_UNICAST;
-	if (addr[0] >> 4 == 14)
-		return CT_ADDR_MULTICAST;
-	if (memcmp(addr, everyone, 4) == 0 || addr[0] == 0)
-		return CT_ADDR_BROADCAST;
-	if (ct_route_is_broadcast(router, addr))
-		return CT_ADDR_BROADCAST;
-	return CT_ADDR_UNICAST;
-}
+#include "lib/packet/change.h"
 
 struct ct_ruleset *ct_walk_rules(const struct passing *g)
 {
@@ -62,8 +46,8 @@ void ct_walk_look_at_addrs(struct passing *g)
 
 	if (g->p->size < (is_v6 ? 40 : 20))
 		return;
-	g->r.src_type = (uint8_t)addr_type(r, g->p->family, ip + (is_v6 ? 8 : 12));
-	g->r.dst_type = (uint8_t)addr_type(r, g->p->family, ip + (is_v6 ? 24 : 16));
+	g->r.src_type = (uint8_t)ct_hooks_addr_type(r, g->p->family, ip + (is_v6 ? 8 : 12), NULL);
+	g->r.dst_type = (uint8_t)ct_hooks_addr_type(r, g->p->family, ip + (is_v6 ? 24 : 16), NULL);
 }
 
 void ct_walk_trace(struct passing *g, enum ct_trace_kind kind, const char *table,
@@ -172,6 +156,15 @@ static void tell_rule(void *user, const struct ct_rule_trace *rule)
 
 /* The steps of a hook. Each is false when the packet ends there. ---------------------------- */
 
+/* Rules may change the packet. Reassembled it lies in memory that nobody has lent. */
+static void lend(struct passing *g)
+{
+	if (g->p->bytes != g->p->data)
+		g->p->bytes = NULL;
+	if (ct_walk_rules(g) && g->h->nat)
+		(void)ct_nat_bytes(g->h->nat, g->p);
+}
+
 /* Fragments become datagrams before the rules see them. */
 static bool step_defrag(struct passing *g, const char *table)
 {
@@ -181,6 +174,7 @@ static bool step_defrag(struct passing *g, const char *table)
 	(void)table;
 	if (was == CT_DEFRAG_PASS || was == CT_DEFRAG_WHOLE) {
 		(void)ct_packet_parse(g->p);
+		lend(g);
 		return true;
 	}
 	g->out->is_waiting = was == CT_DEFRAG_WAIT;
@@ -299,6 +293,13 @@ static bool has_hops(const struct ct_packet *p)
 	return p->data[p->data[0] >> 4 == 6 ? 7 : 8] > 1;
 }
 
+/* It is one less before the rules of FORWARD see it. */
+static void use_hop(struct ct_packet *p)
+{
+	if (p->bytes && p->bytes == p->data)
+		ct_change_hops(p, (uint8_t)(p->data[p->family == CT_FAMILY_IPV6 ? 7 : 8] - 1));
+}
+
 static bool receive(struct passing *g)
 {
 	if (!walk(g, CT_AT_PREROUTING))
@@ -311,6 +312,7 @@ static bool receive(struct passing *g)
 	case CT_ROUTE_FORWARD:
 		if (!has_hops(g->p))
 			break;
+		use_hop(g->p);
 		return walk(g, CT_AT_FORWARD) && walk(g, CT_AT_POSTROUTING);
 	case CT_ROUTE_NOWHERE:
 		break;
@@ -353,11 +355,19 @@ void ct_hooks_packet(struct ct_hooks *h, struct ct_packet *p, const struct ct_wa
 {
 	bool is_v6 = p->size && p->data[0] >> 4 == 6;
 	struct passing g = { .h = h, .p = p, .in = way->in, .out = out, .now = now };
+	struct ct_rule_ask ask;
 
 	*out = (struct ct_passage){ .fate = CT_FATE_ACCEPT };
 	p->family = is_v6 ? CT_FAMILY_IPV6 : CT_FAMILY_IPV4;
 	p->info = CT_INFO_INVALID;
-	g.r = (struct ct_rule_packet){ .packet = p, .now = now };
+	ct_hooks_ask(h, &ask);
+	g.r = h->about;
+	g.r.packet = p;
+	g.r.now = now;
+	g.r.ask = &ask;
+	/* What was not sent here belongs to no socket. */
+	if (!way->is_sent)
+		g.r.known |= CT_RULE_KNOWS_SOCKET;
 	if (h->trace) {
 		g.r.trace = tell_rule;
 		g.r.trace_user = &g;

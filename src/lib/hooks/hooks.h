@@ -49,6 +49,8 @@ struct ct_hooks {
 	struct ct_router router;
 	ct_trace_fn *trace; /* may be null */
 	void *trace_user;
+	/* What is known of every packet: enum ct_rule_known and the members it stands for. */
+	struct ct_rule_packet about;
 };
 
 /* How a packet came. */

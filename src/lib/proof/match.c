@@ -279,6 +279,28 @@ static ct_dd has_entry(const struct ct_place *at)
 	return ct_field_within(at->p->d, CT_FIELD_STATE, CT_PROOF_NEW, CT_PROOF_ESTABLISHED);
 }
 
+/* Packets that a CT rule has given a template, which passes for an entry until the tracker comes:
+ * nothing of it is set. */
+static ct_dd has_template(const struct ct_place *at)
+{
+	return at->is_before_tracker ? ct_field_is(at->p->d, CT_FIELD_TEMPLATE, 1) : CT_DD_FALSE;
+}
+
+/* Before the tracker the words NEW and UNTRACKED are about what rules did. */
+static ct_dd early_states(const struct ct_place *at, uint32_t words)
+{
+	ct_dd untracked = ct_field_is(at->p->d, CT_FIELD_UNTRACKED, 1), template = has_template(at);
+	ct_dd r = CT_DD_FALSE;
+
+	if (words & 1 << CT_PROOF_INVALID)
+		r = ct_dd_not(at->p->d, either(at, untracked, template));
+	if (words & 1 << CT_PROOF_NEW)
+		r = either(at, r, template);
+	if (words & 1 << CT_PROOF_UNTRACKED)
+		r = either(at, r, untracked);
+	return r;
+}
+
 /* Words: INVALID, NEW, RELATED, ESTABLISHED, UNTRACKED, SNAT, DNAT. */
 static ct_dd states(const struct ct_place *at, uint32_t words)
 {
@@ -286,7 +308,7 @@ static ct_dd states(const struct ct_place *at, uint32_t words)
 	ct_dd r = CT_DD_FALSE;
 
 	if (at->is_before_tracker)
-		return words & 1 ? CT_DD_TRUE : CT_DD_FALSE;
+		return early_states(at, words);
 	for (unsigned s = 0; s < N_PROOF_STATES; s++)
 		if (words >> s & 1)
 			r = either(at, r, ct_field_is(d, CT_FIELD_STATE, s));
@@ -306,28 +328,35 @@ static ct_dd conntrack(const struct ct_place *at, const struct ct_rule_ext *e)
 {
 	const struct ct_rule_option *o = ct_ext_option(e, "ctstate");
 	ct_dd first = o ? turn(at, states(at, o->n[0]), o->is_inverted) : CT_DD_TRUE;
-	ct_dd rest = CT_DD_TRUE;
+	ct_dd rest = CT_DD_TRUE, entry = either(at, has_entry(at), has_template(at));
 
 	for (unsigned i = 0; i < e->n_options; i++) {
 		const struct ct_rule_option *q = &e->option[i];
+		ct_dd is = at->is_before_tracker ? CT_DD_FALSE : CT_DD_TRUE;
 
 		if (q == o)
 			continue;
 		if (strcmp(q->def->name, "ctproto") == 0)
-			rest = both(at, rest,
-				    turn(at, ct_field_is(at->p->d, CT_FIELD_PROTO, q->n[0]),
-					 q->is_inverted));
+			rest = both(
+				at, rest,
+				turn(at,
+				     both(at, is, ct_field_is(at->p->d, CT_FIELD_PROTO, q->n[0])),
+				     q->is_inverted));
 		else
 			rest = both(at, rest, unknown_option(at, e, q));
 	}
 	if (!o)
-		return both(at, has_entry(at), rest);
-	return both(at, first, either(at, ct_dd_not(at->p->d, has_entry(at)), rest));
+		return both(at, entry, rest);
+	return both(at, first, either(at, ct_dd_not(at->p->d, entry), rest));
 }
 
 static ct_dd connmark(const struct ct_place *at, const struct ct_rule_ext *e)
 {
-	return both(at, has_entry(at), masked32(at, CT_FIELD_CONNMARK, &e->option[0]));
+	const struct ct_rule_option *o = &e->option[0];
+	ct_dd of_template = turn(at, o->n[0] == 0 ? CT_DD_TRUE : CT_DD_FALSE, o->is_inverted);
+
+	return either(at, both(at, has_entry(at), masked32(at, CT_FIELD_CONNMARK, o)),
+		      both(at, has_template(at), of_template));
 }
 
 /* Entries ask about their helper or counters: no packet without one fits. */

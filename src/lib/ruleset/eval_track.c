@@ -1,22 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Matches and targets about connections. Answers to Linux 6.18, net/netfilter/xt_conntrack.c,
- * xt_state.c, xt_connmark.c, xt_connbytes.c, xt_helper.c, xt_CT.c, xt_mark.c.
+ * Matches about connections. Answers to Linux 6.18, net/netfilter/xt_conntrack.c, xt_state.c,
+ * xt_connmark.c, xt_connbytes.c, xt_connlabel.c, xt_helper.c.
  */
 #include <string.h>
 
+#include "lib/base/number.h"
 #include "lib/ruleset/ext.h"
-
-static enum ct_truth truth(bool is_so, const struct ct_rule_option *o)
-{
-	return is_so != o->is_inverted ? CT_YES : CT_NO;
-}
 
 /* States in the order of the words of --ctstate. */
 enum { ST_INVALID, ST_NEW, ST_RELATED, ST_ESTABLISHED, ST_UNTRACKED, ST_SNAT, ST_DNAT };
 
+/* What a packet carries for rules: its entry, or the template that a CT rule gave it. */
+static const struct ct_entry *entry_of(const struct ct_judging *j)
+{
+	static const struct ct_entry template = { .status = CT_STATUS_TEMPLATE };
+
+	return !j->p->entry && j->out->has_template ? &template : j->p->entry;
+}
+
 static unsigned state_bits(const struct ct_judging *j)
 {
+	if (j->out->has_template)
+		return 1 << ST_NEW;
+	if (j->out->is_notrack)
+		return 1 << ST_UNTRACKED;
 	switch ((enum ct_info)j->p->packet->info) {
 	case CT_INFO_ESTABLISHED:
 	case CT_INFO_ESTABLISHED_REPLY:
@@ -36,7 +44,7 @@ static unsigned state_bits(const struct ct_judging *j)
 
 enum ct_truth ct_match_state(struct ct_rule_ext *e, struct ct_judging *j)
 {
-	return truth(state_bits(j) & e->option[0].n[0], &e->option[0]);
+	return ct_truth_of(state_bits(j) & e->option[0].n[0], &e->option[0]);
 }
 
 static bool addr_fits(const union ct_addr *addr, const struct ct_rule_option *o)
@@ -86,7 +94,7 @@ static bool expiry_fits(const struct ct_entry *en, const struct ct_rule_option *
 
 static bool option_fits(const struct ct_judging *j, const struct ct_rule_option *o)
 {
-	const struct ct_entry *en = j->p->entry;
+	const struct ct_entry *en = entry_of(j);
 	const char *name = o->def->name;
 
 	if (strcmp(name, "ctproto") == 0)
@@ -104,17 +112,19 @@ static bool option_fits(const struct ct_judging *j, const struct ct_rule_option 
 enum ct_truth ct_match_conntrack(struct ct_rule_ext *e, struct ct_judging *j)
 {
 	const struct ct_rule_option *state = ct_ext_option(e, "ctstate");
-	unsigned bits = state_bits(j);
+	const struct ct_entry *en = entry_of(j);
 
 	if (state) {
-		if (j->p->entry && j->p->entry->status & CT_STATUS_SRC_NAT)
+		unsigned bits = state_bits(j);
+
+		if (en && en->status & CT_STATUS_SRC_NAT)
 			bits |= 1 << ST_SNAT;
-		if (j->p->entry && j->p->entry->status & CT_STATUS_DST_NAT)
+		if (en && en->status & CT_STATUS_DST_NAT)
 			bits |= 1 << ST_DNAT;
-		if (truth(bits & state->n[0], state) == CT_NO)
+		if (ct_truth_of(bits & state->n[0], state) == CT_NO)
 			return CT_NO;
 	}
-	if (!j->p->entry)
+	if (!en)
 		return state ? CT_YES : CT_NO;
 	for (unsigned i = 0; i < e->n_options; i++) {
 		const struct ct_rule_option *o = &e->option[i];
@@ -128,26 +138,44 @@ enum ct_truth ct_match_conntrack(struct ct_rule_ext *e, struct ct_judging *j)
 enum ct_truth ct_match_connmark(struct ct_rule_ext *e, struct ct_judging *j)
 {
 	const struct ct_rule_option *o = &e->option[0];
-	uint32_t mark =
-		j->out->has_connmark ? j->out->connmark : (j->p->entry ? j->p->entry->mark : 0);
+	const struct ct_entry *en = entry_of(j);
+	uint32_t mark = j->out->has_connmark ? j->out->connmark : en ? en->mark : 0;
 
-	return j->p->entry ? truth((mark & o->n[1]) == o->n[0], o) : CT_NO;
+	return en ? ct_truth_of((mark & o->n[1]) == o->n[0], o) : CT_NO;
 }
 
+/* helper_mt(): the helper of the master counts; no name stands for any, another one for all names
+ * that begin with it. */
 enum ct_truth ct_match_helper(struct ct_rule_ext *e, struct ct_judging *j)
 {
 	const struct ct_rule_option *o = &e->option[0];
 	const struct ct_entry *en = j->p->entry;
-	const char *name = o->text + o->n[0];
+	const char *want = o->text + o->n[0];
 
-	/* helper_mt() looks at the master's helper, and at as much of its name as is given. */
 	if (!en || !(en->known & CT_KNOWN_MASTER))
-		return truth(false, o);
+		return ct_truth_of(false, o);
 	if (!en->master_helper.p)
 		return CT_UNSURE;
-	return truth(en->master_helper.len > 0 &&
-			     strncmp(en->master_helper.p, name, strlen(name)) == 0,
-		     o);
+	return ct_truth_of(
+		en->master_helper.len > 0 &&
+			(!*want || strncmp(en->master_helper.p, want, en->master_helper.len) == 0),
+		o);
+}
+
+/* connlabel_mt(), for labels by number; setting one is not modelled. */
+enum ct_truth ct_match_connlabel(struct ct_rule_ext *e, struct ct_judging *j)
+{
+	const struct ct_rule_option *o = ct_ext_option(e, "label");
+	const char *text = o->text + o->n[0];
+	const struct ct_entry *en = j->p->entry;
+	uint64_t bit;
+
+	if (!en)
+		return ct_truth_of(false, o);
+	if (!(en->known & CT_KNOWN_LABELS) || ct_number_u64(text, strlen(text), 127, &bit) < 0 ||
+	    ct_ext_option(e, "set"))
+		return CT_UNSURE;
+	return ct_truth_of(en->labels[bit / 8] >> bit % 8 & 1, o);
 }
 
 static uint64_t pair(const uint32_t *n)
@@ -174,87 +202,5 @@ enum ct_truth ct_match_connbytes(struct ct_rule_ext *e, struct ct_judging *j)
 			bytes += en->bytes[d];
 		}
 	v = mode == 0 ? packets : mode == 1 ? bytes : packets ? bytes / packets : 0;
-	return truth(v >= pair(o->n) && v <= pair(o->n + 2), o);
-}
-
-/* Targets ----------------------------------------------------------------------------------- */
-
-enum ct_step ct_target_pass(struct ct_rule_ext *e, struct ct_judging *j)
-{
-	(void)e;
-	(void)j;
-	return CT_STEP_ON;
-}
-
-enum ct_step ct_target_reject(struct ct_rule_ext *e, struct ct_judging *j)
-{
-	(void)e;
-	j->out->fate = CT_FATE_REJECT;
-	return CT_STEP_END;
-}
-
-enum ct_step ct_target_queue(struct ct_rule_ext *e, struct ct_judging *j)
-{
-	(void)e;
-	j->out->fate = CT_FATE_QUEUE;
-	return CT_STEP_END;
-}
-
-enum ct_step ct_target_mark(struct ct_rule_ext *e, struct ct_judging *j)
-{
-	j->out->mark = (j->out->mark & ~e->option[0].n[1]) ^ e->option[0].n[0];
-	return CT_STEP_ON;
-}
-
-/* connmark_tg(): set, save the packet's mark, or restore it. */
-enum ct_step ct_target_connmark(struct ct_rule_ext *e, struct ct_judging *j)
-{
-	const struct ct_rule_option *set = ct_ext_option(e, "set-xmark");
-	const struct ct_rule_option *nf = ct_ext_option(e, "nfmask");
-	const struct ct_rule_option *ct = ct_ext_option(e, "ctmask");
-	uint32_t old =
-		j->out->has_connmark ? j->out->connmark : (j->p->entry ? j->p->entry->mark : 0);
-
-	if (!j->p->entry)
-		return CT_STEP_ON;
-	if (ct_ext_option(e, "restore-mark")) {
-		j->out->mark = (j->out->mark & ~nf->n[0]) ^ (old & ct->n[0]);
-		return CT_STEP_ON;
-	}
-	j->out->connmark = set ? (old & ~set->n[1]) ^ set->n[0]
-			       : (old & ~ct->n[0]) ^ (j->out->mark & nf->n[0]);
-	j->out->has_connmark = true;
-	return CT_STEP_ON;
-}
-
-/* xt_ct_target(), notrack_tg(): nothing for a packet that has an entry or was looked at. */
-enum ct_step ct_target_notrack(struct ct_rule_ext *e, struct ct_judging *j)
-{
-	(void)e;
-	if (!j->p->entry && !j->out->has_zone && !j->out->helper)
-		j->out->is_notrack = true;
-	return CT_STEP_ON;
-}
-
-enum ct_step ct_target_ct(struct ct_rule_ext *e, struct ct_judging *j)
-{
-	static const char *const zones[] = { "", "zone-orig", "zone-reply", "zone" };
-	const struct ct_rule_option *helper = ct_ext_option(e, "helper");
-
-	if (ct_ext_option(e, "notrack"))
-		return ct_target_notrack(e, j);
-	if (j->p->entry || j->out->is_notrack || j->out->has_zone || j->out->helper)
-		return CT_STEP_ON;
-	for (uint8_t dir = CT_ZONE_ORIG; dir <= CT_ZONE_BOTH; dir++) {
-		const struct ct_rule_option *o = ct_ext_option(e, zones[dir]);
-
-		if (!o)
-			continue;
-		j->out->has_zone = true;
-		j->out->zone_dir = dir;
-		j->out->zone = (uint16_t)(o->n[1] ? j->out->mark : o->n[0]);
-	}
-	if (helper)
-		j->out->helper = helper->text + helper->n[0];
-	return CT_STEP_ON;
+	return ct_truth_of(v >= pair(o->n) && v <= pair(o->n + 2), o);
 }

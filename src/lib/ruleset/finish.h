@@ -19,6 +19,16 @@ ct_finish_fn ct_finish_cluster, ct_finish_connlimit, ct_finish_connmark, ct_fini
 /* Gives @e the option @name with that value, as if it had been written. */
 int ct_ext_give(struct ct_reading *r, struct ct_rule_ext *e, const char *name, const char *value);
 
+/* The option when it was given, or null. */
+struct ct_rule_option *ct_ext_given(const struct ct_rule_ext *e, const char *name);
+
+/* Makes @e share the table that its name says; @expire_ms is how long buckets live. */
+int ct_hashlimit_join(struct ct_reading *r, struct ct_rule_ext *e,
+		      const struct ct_rule_option *rate, uint32_t expire_ms);
+
+/* Gives @e a list of connections of its own. */
+int ct_conncount_join(struct ct_reading *r, struct ct_rule_ext *e);
+
 /* Makes @e share the list @name with all that name it; it must hold @hits moments an address. */
 int ct_recent_join(struct ct_reading *r, struct ct_rule_ext *e, const char *name, uint32_t hits);
 

@@ -10,17 +10,14 @@
 
 #define MAX_DEPTH 512 /* calls within calls; beyond, the packet is dropped as in the kernel */
 
-/* What rules ask for again and again, taken out of the headers once. */
-static int look(struct ct_judging *j, const struct ct_rule_packet *p)
+void ct_judging_look(struct ct_judging *j)
 {
-	const struct ct_packet *k = p->packet;
+	const struct ct_packet *k = j->p->packet;
+	uint32_t offset;
 
-	j->p = p;
 	j->ip = k->data;
 	j->size = k->size;
-	j->proto = k->proto;
-	if (k->size >= 20 && k->data[0] >> 4 == 4) {
-		j->family = CT_FAMILY_IPV4;
+	if (j->family == CT_FAMILY_IPV4) {
 		j->addr_size = 4;
 		j->src = k->data + 12;
 		j->dst = k->data + 16;
@@ -28,19 +25,34 @@ static int look(struct ct_judging *j, const struct ct_rule_packet *p)
 		j->ttl = k->data[8];
 		j->is_fragment = (k->data[6] & 0x1f) != 0 || k->data[7] != 0;
 		j->proto = k->data[9];
-	} else if (k->size >= 40 && k->data[0] >> 4 == 6) {
-		j->family = CT_FAMILY_IPV6;
+		offset = (k->data[0] & 15u) * 4;
+		if (offset > k->size)
+			offset = k->size;
+		j->l4 = k->data + offset;
+		j->l4_size = k->size - offset;
+	} else {
 		j->addr_size = 16;
 		j->src = k->data + 8;
 		j->dst = k->data + 24;
 		j->tos = (uint8_t)(k->data[0] << 4 | k->data[1] >> 4);
 		j->ttl = k->data[7];
-	} else {
-		return -EBADMSG;
+		ct_judging_find_l4(j);
 	}
-	j->l4 = k->data + (k->offset <= k->size ? k->offset : k->size);
-	j->l4_size = k->offset <= k->size ? k->size - k->offset : 0;
-	return 0;
+}
+
+/* False when it is no packet of the rule set's family. */
+static bool begin(struct ct_judging *j, struct ct_ruleset *rs, const struct ct_rule_packet *p,
+		  struct ct_rule_outcome *out)
+{
+	const struct ct_packet *k = p->packet;
+
+	*j = (struct ct_judging){ .p = p, .rs = rs, .out = out, .family = rs->family };
+	if (k->size < (rs->family == CT_FAMILY_IPV6 ? 40 : 20) ||
+	    k->data[0] >> 4 != (rs->family == CT_FAMILY_IPV6 ? 6 : 4))
+		return false;
+	*out = (struct ct_rule_outcome){ .mark = p->mark };
+	ct_judging_look(j);
+	return true;
 }
 
 static bool net_fits(const uint8_t *addr, unsigned size, const union ct_addr *net,
@@ -65,7 +77,7 @@ static bool iface_fits(const char *has, const char *want)
 }
 
 /* ip_packet_match() */
-static bool basics_fit(const struct ct_rule *r, const struct ct_judging *j)
+static bool basics_fit(const struct ct_rule *r, struct ct_judging *j)
 {
 	if (net_fits(j->src, j->addr_size, &r->src, &r->src_mask) == !!(r->flags & CT_RULE_NOT_SRC))
 		return false;
@@ -75,6 +87,10 @@ static bool basics_fit(const struct ct_rule *r, const struct ct_judging *j)
 		return false;
 	if (r->out && iface_fits(j->p->out, r->out) == !!(r->flags & CT_RULE_NOT_OUT))
 		return false;
+	if (r->proto && j->is_broken) {
+		j->is_hot = !j->is_fragment; /* ip6_packet_match() */
+		return false;
+	}
 	if (r->proto && (r->proto == j->proto) == !!(r->flags & CT_RULE_NOT_PROTO))
 		return false;
 	return !(r->flags & CT_RULE_FRAGMENT) ||
@@ -190,11 +206,12 @@ static bool act(struct ct_judging *j, struct walk *w, struct ct_rule *r)
 	step = r->target->def && r->target->def->target && !r->target->is_opaque
 		       ? r->target->def->target(r->target, j)
 		       : CT_STEP_UNSURE;
-	if (step == CT_STEP_UNSURE)
+	if (step == CT_STEP_UNSURE || step == CT_STEP_LIKELY)
 		doubt_add(j, r, r->target->name);
-	if (step == CT_STEP_END)
-		decide(j, w, r, j->out->fate);
-	return step == CT_STEP_END;
+	if (step != CT_STEP_END && step != CT_STEP_LIKELY)
+		return false;
+	decide(j, w, r, j->out->fate);
+	return true;
 }
 
 /* One rule. True when the packet's fate is decided. */
@@ -260,20 +277,20 @@ int ct_ruleset_judge(struct ct_ruleset *rs, const char *table, enum ct_at at,
 		     const struct ct_rule_packet *p, struct ct_rule_outcome *out)
 {
 	struct ct_rule_chain *base = base_find(rs, table, at);
-	struct ct_judging j = { 0 };
+	struct ct_judging j;
 	struct walk w;
 
 	if (!base)
 		return -ENOENT;
-	if (look(&j, p) < 0 || j.family != rs->family)
+	if (!begin(&j, rs, p, out))
 		return -EBADMSG;
-	*out = (struct ct_rule_outcome){ .mark = p->mark };
-	j.out = out;
 	w.depth = 0;
 	w.base = w.chain = base;
 	w.rule = base->first;
 	w.table = table;
 	walk_chains(&j, &w);
+	if (j.zone_is_mark)
+		out->zone = (uint16_t)out->mark;
 	return 0;
 }
 
@@ -284,4 +301,10 @@ bool ct_ruleset_has_rules(const struct ct_ruleset *rs, const char *table)
 			if (c->n_rules > 0 && strcmp(t->name, table) == 0)
 				return true;
 	return false;
+}
+
+void ct_ruleset_seed(struct ct_ruleset *rs, uint64_t seed)
+{
+	rs->seed = seed;
+	rs->has_seed = true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Kinds of values that one extension has for itself. Answers to iptables 1.8.9, libxt_string.c,
- * libxt_u32.c, libxt_owner.c, libxt_set.c, libxt_CT.c, libxt_CLASSIFY.c, libxt_LOG.c.
+ * libxt_owner.c, libxt_set.c, libxt_CT.c, libxt_CLASSIFY.c, libxt_LOG.c.
  */
 #include <errno.h>
 #include <string.h>
@@ -78,7 +78,8 @@ int ct_kind_user(struct ct_reading *r, char *const *arg, struct ct_rule_option *
 	return ct_kind_dash_range(r, arg, o);
 }
 
-/* A set and which parts of a packet it is asked for: "name src,dst". */
+/* A set and which parts of a packet it is asked for: "name src,dst"; n[0] has a bit for each that
+ * is the source's, n[1] their number; data is the name. */
 int ct_kind_set(struct ct_reading *r, char *const *arg, struct ct_rule_option *o)
 {
 	const char *s = arg[1];
@@ -99,6 +100,9 @@ int ct_kind_set(struct ct_reading *r, char *const *arg, struct ct_rule_option *o
 			break;
 	}
 	o->n[1] = n + 1;
+	o->data = ct_arena_copy(&r->rs->arena, arg[0], strlen(arg[0]));
+	if (!o->data)
+		return -ENOMEM;
 	ct_text_init(&t, out, sizeof(out));
 	ct_text_str(&t, arg[0]);
 	ct_text_char(&t, ' ');
@@ -147,47 +151,21 @@ static int read_pattern(const char *s, uint8_t *out, size_t *len)
 
 int ct_kind_hex_string(struct ct_reading *r, char *const *arg, struct ct_rule_option *o)
 {
-	uint8_t bytes[MAX_PATTERN];
+	uint8_t *bytes = ct_arena_get(&r->rs->arena, MAX_PATTERN);
 	char out[2 * MAX_PATTERN + 8];
 	struct ct_text t;
 	size_t len;
 
+	if (!bytes)
+		return -ENOMEM;
 	if (read_pattern(arg[0], bytes, &len) < 0)
 		return -EINVAL;
+	o->data = bytes;
+	o->n[0] = (uint32_t)len;
 	ct_text_init(&t, out, sizeof(out));
 	ct_text_str(&t, "\"|");
 	for (size_t i = 0; i < len; i++)
 		ct_text_printf(&t, "%02x", bytes[i]);
 	ct_text_str(&t, "|\"");
 	return ct_kind_keep(r, o, out);
-}
-
-/* u32: "start&mask@start=from:to&&...", every number written in hexadecimal. */
-int ct_kind_u32(struct ct_reading *r, char *const *arg, struct ct_rule_option *o)
-{
-	char out[2048];
-	struct ct_text t;
-
-	ct_text_init(&t, out, sizeof(out));
-	ct_text_char(&t, '"');
-	for (const char *s = arg[0]; *s;) {
-		size_t len = strspn(s, "0123456789abcdefABCDEFxX");
-		uint64_t v;
-
-		if (len > 0) {
-			if (ct_kind_number(s, len, UINT32_MAX, &v) < 0)
-				return -EINVAL;
-			ct_text_str(&t, "0x");
-			ct_text_hex(&t, v);
-			s += len;
-			continue;
-		}
-		if (!strchr("&<>@=,: ", *s))
-			return -EINVAL;
-		if (*s != ' ')
-			ct_text_char(&t, *s);
-		s++;
-	}
-	ct_text_char(&t, '"');
-	return t.is_cut || t.len < 3 ? -EINVAL : ct_kind_keep(r, o, out);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/ruleset/chunks.h"
 #include "lib/ruleset/ext.h"
 
 /* TCP flags: a mask and those of it that are set; ALL and NONE stand for both ends. ---------- */
@@ -256,6 +257,28 @@ static int read_chunks(const char *s, struct chunk_want *want)
 	}
 }
 
+/* What judging needs of it; named all, all 256 types are meant. */
+static int keep_chunks(struct ct_reading *r, const struct chunk_want *want, unsigned named,
+		       struct ct_rule_option *o)
+{
+	struct ct_chunks *c = ct_arena_get(&r->rs->arena, sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	for (size_t i = 0; i < N_CHUNKS; i++) {
+		uint8_t type = chunks[i].type;
+
+		if (want[i].is_named)
+			c->types[type / 8] = (uint8_t)(c->types[type / 8] | 1 << type % 8);
+		c->mask[type] = want[i].mask;
+		c->set[type] = want[i].set;
+	}
+	if (named == N_CHUNKS)
+		memset(c->types, 0xff, sizeof(c->types));
+	o->data = c;
+	return 0;
+}
+
 static void put_chunk(struct ct_text *t, const struct chunk *c, const struct chunk_want *want)
 {
 	ct_text_str(t, c->name);
@@ -285,6 +308,8 @@ int ct_kind_chunk_types(struct ct_reading *r, char *const *arg, struct ct_rule_o
 	ct_text_char(&t, ' ');
 	for (size_t i = 0; i < N_CHUNKS; i++)
 		named += want[i].is_named;
+	if (keep_chunks(r, want, named, o) < 0)
+		return -ENOMEM;
 	if (named == 0 || named == N_CHUNKS) {
 		ct_text_str(&t, named ? "ALL" : "NONE");
 		return ct_kind_keep(r, o, out);
@@ -321,11 +346,14 @@ static int option_number(const char *s, size_t len)
 
 int ct_kind_tcp_options(struct ct_reading *r, char *const *arg, struct ct_rule_option *o)
 {
-	uint8_t strip[32] = { 0 };
+	uint8_t *strip = ct_arena_get(&r->rs->arena, 32); /* a bit for each kind */
 	const char *s = arg[0];
 	struct ct_text t;
 	char out[1024];
 
+	if (!strip)
+		return -ENOMEM;
+	o->data = strip;
 	for (;;) {
 		size_t len = strcspn(s, ",");
 		int number = option_number(s, len);

@@ -233,15 +233,30 @@ int ct_kind_day_time(struct ct_reading *r, char *const *arg, struct ct_rule_opti
 	return ct_kind_keep(r, o, out);
 }
 
+/* Seconds since 1970 of fields as mktime() takes them in UTC: days beyond the month run over. */
+static int64_t seconds_of(const unsigned *f)
+{
+	unsigned year = f[0] - (f[1] < 3), month = (f[1] + 9) % 12; /* years from March on */
+	int64_t day = 365 * (int64_t)year + year / 4 - year / 100 + year / 400 +
+		      (153 * month + 2) / 5 + f[2] - 1 - 719468;
+
+	return ((day * 24 + f[3]) * 60 + f[4]) * 60 + f[5];
+}
+
+/* n[0] and n[1]: the moment as UNIX time, low half first. */
 int ct_kind_date(struct ct_reading *r, char *const *arg, struct ct_rule_option *o)
 {
 	unsigned f[6] = { 1970, 1, 1, 0, 0, 0 };
 	struct ct_text t;
 	char out[32];
+	int64_t at;
 
 	if (read_fields(arg[0], "--T::", 6, f) < 0 || f[0] < 1970 || f[0] > 2038 || f[1] < 1 ||
 	    f[1] > 12 || f[2] < 1 || f[2] > 31 || f[3] > 23 || f[4] > 59 || f[5] > 59)
 		return -EINVAL;
+	at = seconds_of(f);
+	o->n[0] = (uint32_t)at;
+	o->n[1] = (uint32_t)((uint64_t)at >> 32);
 	ct_text_init(&t, out, sizeof(out));
 	ct_text_printf(&t, "%04u-%02u-%02uT%02u:%02u:%02u", f[0], f[1], f[2], f[3], f[4], f[5]);
 	return ct_kind_keep(r, o, out);

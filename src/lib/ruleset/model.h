@@ -14,6 +14,7 @@
 struct ct_ext_def;
 struct ct_nft;
 struct ct_option_def;
+struct ct_hashlimit;
 struct ct_recent_list;
 struct ct_rule_chain;
 
@@ -25,6 +26,7 @@ struct ct_rule_option {
 	uint32_t n[4];		    /* meaning by kind: from and to, value and mask, bits */
 	union ct_addr addr, to;	    /* to is the mask of a network, the end of a range */
 	const uint16_t (*ports)[2]; /* multiport: n[0] ranges */
+	const void *data;	    /* what else the kind has compiled */
 };
 
 /* A match or a target as a rule has it. */
@@ -125,11 +127,13 @@ struct ct_table_def {
 struct ct_ruleset {
 	struct ct_arena arena;
 	struct ct_recent_list *recent; /* named lists */
+	struct ct_hashlimit *hashlimits;
+	uint64_t seed; /* for chance, with has_seed */
 	struct ct_rule_table *tables;
 	struct ct_nft *nft; /* not null: nft's rules, and no tables above */
 	struct ct_ruleset_size size;
 	uint8_t family; /* enum ct_family */
-	bool is_strict;
+	bool is_strict, has_seed;
 };
 
 /* The definition of a table, or null. */

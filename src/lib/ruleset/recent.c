@@ -122,6 +122,21 @@ static bool has_hits(const struct ct_rule_ext *e, const struct seen *s, ct_time 
 	return false;
 }
 
+/* recent_entry_reap(): the address that was not seen for the longest time goes when that is longer
+ * than --seconds, unless it is the one that is just updated. */
+static void reap(const struct ct_rule_ext *e, struct ct_recent_list *l, const struct seen *updated,
+		 ct_time now)
+{
+	ct_time since = now - (ct_time)ct_ext_option(e, "seconds")->n[0] * CT_NS_PER_S;
+	struct seen *oldest = NULL;
+
+	for (unsigned i = 0; i < MAX_ADDRS; i++)
+		if (l->seen[i].is_used && (!oldest || l->seen[i].touched < oldest->touched))
+			oldest = &l->seen[i];
+	if (oldest && oldest != updated && oldest->next && oldest->stamps[oldest->next - 1] < since)
+		oldest->is_used = false;
+}
+
 static union ct_addr address(const struct ct_rule_ext *e, const struct ct_judging *j)
 {
 	const struct ct_rule_option *mask = ct_ext_option(e, "mask");
@@ -143,9 +158,6 @@ enum ct_truth ct_match_recent(struct ct_rule_ext *e, struct ct_judging *j)
 	struct seen *s;
 	bool is_true;
 
-	/* Thinning a list is not modelled. */
-	if (ct_ext_option(e, "reap"))
-		return CT_UNSURE;
 	if (!l->seen)
 		l->seen = ct_arena_get(l->arena, MAX_ADDRS * sizeof(*l->seen));
 	if (!l->seen)
@@ -159,6 +171,8 @@ enum ct_truth ct_match_recent(struct ct_rule_ext *e, struct ct_judging *j)
 		return CT_UNSURE;
 	is_true = is_set || what->def->name[2] == 'm' || has_hits(e, s, j->p->now);
 	is_true = is_true != what->is_inverted;
+	if (ct_ext_option(e, "reap"))
+		reap(e, l, what->def->name[0] == 'u' && is_true ? s : NULL, j->p->now);
 	if (is_set || (what->def->name[0] == 'u' && is_true))
 		stamp(l, s, j->p->now, ttl);
 	if (what->def->name[2] == 'm')
