@@ -577,10 +577,21 @@ def compare(talk, seed, family, text):
             0 if is_random else len(their_table))
 
 
+def compare_thrice(*what):
+    """A port that the kernel draws may be the one that another flow has: what differs for that reason
+    will not do so again, and what differs for another will."""
+    for _ in range(2):
+        try:
+            return compare(*what)
+        except AssertionError:
+            pass
+    return compare(*what)
+
+
 def differ(talk, family, make_rules, sets):
     total = [0, 0, 0, 0]
     for seed in range(SEED, SEED + sets):
-        counts = compare(talk, seed, family, make_rules(random.Random(seed), family))
+        counts = compare_thrice(talk, seed, family, make_rules(random.Random(seed), family))
         total = [a + b for a, b in zip(total, counts)]
     packets, out, chance, entries = total
     print(f"# CTT_SEED={SEED}: {packets} packets, {out} came out, {chance} with ports by chance, "
