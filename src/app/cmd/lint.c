@@ -97,24 +97,13 @@ static int say(const struct lint_state *s, const struct common_options *common,
 static int read_rules(const struct lint_state *s, const struct common_options *common, int argc,
 		      char **argv, struct rule_sides *sides, struct ct_err *err)
 {
-	auto_free(host) struct host *h = NULL;
 	int r = 0;
 
 	for (int i = 0; r == 0 && i < argc; i++)
 		r = rule_sides_add(sides, argv[i], err);
 	if (argc > 0 && s->is_live && r == 0)
 		return ct_err_set(err, -EINVAL, "either --live or a FILE");
-	if (argc > 0)
-		return r;
-	h = cmd_host(common);
-	if (!h)
-		return ct_err_set(err, -EIO, "the machine's rules cannot be read");
-	r = rule_sides_of_host(sides, h, err);
-	if (r == 0 && !sides->v4.rules && !sides->v6.rules)
-		return ct_err_set(err, -ENOENT,
-				  "neither iptables-save nor ip6tables-save is to be found; name a "
-				  "FILE");
-	return r;
+	return argc > 0 ? r : rule_sides_live(sides, common, err);
 }
 
 static int lint_main(void *state, const struct common_options *common, int argc, char **argv)

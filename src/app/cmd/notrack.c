@@ -330,21 +330,11 @@ static int one_side(const struct notrack_state *s, const struct common_options *
 static int read_rules(const struct notrack_state *s, const struct common_options *common,
 		      struct rule_sides *sides, struct ct_err *err)
 {
-	auto_free(host) struct host *h = NULL;
 	int r = 0;
 
 	for (int i = 0; r == 0 && i < s->n_rules; i++)
 		r = rule_sides_add(sides, s->rules[i], err);
-	if (s->n_rules > 0)
-		return r;
-	h = cmd_host(common);
-	if (!h)
-		return ct_err_set(err, -EIO, "the machine's rules cannot be read");
-	r = rule_sides_of_host(sides, h, err);
-	if (r == 0 && !sides->v4.rules && !sides->v6.rules)
-		return ct_err_set(err, -ENOENT,
-				  "no rules are to be found; name a file with --rules");
-	return r;
+	return s->n_rules > 0 ? r : rule_sides_live(sides, common, err);
 }
 
 static int notrack_run(void *state, const struct common_options *common, int argc, char **argv)

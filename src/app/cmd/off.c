@@ -200,9 +200,7 @@ static int off_run(void *state, const struct common_options *common, int argc, c
 	for (int i = 0; r == 0 && i < argc; i++)
 		r = rule_sides_add(&sides, argv[i], &err);
 	if (argc == 0)
-		r = rule_sides_of_host(&sides, h, &err);
-	if (r == 0 && !sides.v4.rules && !sides.v6.rules)
-		r = ct_err_set(&err, -ENOENT, "no rules are to be found; name a FILE");
+		r = rule_sides_live(&sides, common, &err);
 	w = t.w = r == 0 ? cmd_writer(common) : NULL;
 	if (w)
 		r = say(&t, common, h, &sides, &err);

@@ -184,7 +184,7 @@ static int gather(struct planning *g, struct host *h)
 	if (r == 0)
 		r = advice_new(g->facts, g->report, &g->state->goal, seed, &g->advice);
 	if (r == 0 && !g->state->goal.no_rules) {
-		(void)rule_sides_of_host(&g->sides, h, &err);
+		(void)rule_sides_live(&g->sides, g->common, &err);
 		advice_try_rules(g->advice, can_exempt, g);
 	}
 	if (r < 0)

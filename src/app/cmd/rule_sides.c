@@ -5,10 +5,13 @@
 #include "app/cmd/rule_sides.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/base/buf.h"
 #include "lib/base/clean.h"
+#include "ops/rules/rules.h"
 #include "ops/sim/rules.h"
 
 #define SAVE_LIMIT_MS 20000u
@@ -40,12 +43,30 @@ static int keep(struct rule_sides *s, struct ct_ruleset *rules, const char *path
 	return 0;
 }
 
+/* Rules of nftables are read elsewhere; proofs of them there are not. */
+static int refuse_nft(const char *path, struct ct_err *err)
+{
+	auto_fd int fd = strcmp(path, "-") == 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+	char head[4096];
+	ssize_t n = fd < 0 ? 0 : read(fd, head, sizeof(head));
+
+	if (n > 0 && rules_spelling(head, (size_t)n) != RULES_IPTABLES)
+		return ct_err_set(
+			err, -ENOTSUP,
+			"%s: rules of nftables cannot be proved yet, those of iptables can", path);
+	return 0;
+}
+
 int rule_sides_add(struct rule_sides *s, const char *path, struct ct_err *err)
 {
 	size_t len = strlen(path);
 	bool is_v6 = len > 0 && path[len - 1] == '6';
 	struct ct_ruleset *rules;
-	int r = sim_rules_file(path, is_v6 ? CT_SYNTAX_IP6TABLES : CT_SYNTAX_IPTABLES, &rules, err);
+	int r = refuse_nft(path, err);
+
+	if (r < 0)
+		return r;
+	r = sim_rules_file(path, is_v6 ? CT_SYNTAX_IP6TABLES : CT_SYNTAX_IPTABLES, &rules, err);
 
 	if (r < 0 && !is_v6 && strcmp(path, "-") != 0 &&
 	    sim_rules_file(path, CT_SYNTAX_IP6TABLES, &rules, NULL) == 0) {
@@ -71,9 +92,36 @@ static int of_program(struct rule_side *side, struct host *h, const char *name, 
 	return side->rules ? 0 : ct_err_wrap(err, -EINVAL, "%s", name);
 }
 
-int rule_sides_of_host(struct rule_sides *s, struct host *h, struct ct_err *err)
-{
-	int r = of_program(&s->v4, h, "iptables-save", false, err);
+struct reading {
+	struct rule_sides *sides;
+	struct ct_err *err;
+	int ret;
+};
 
-	return r == 0 ? of_program(&s->v6, h, "ip6tables-save", true, err) : r;
+static int visit(void *user, struct host *h, const struct netns *ns)
+{
+	struct reading *r = user;
+
+	(void)ns;
+	r->ret = of_program(&r->sides->v4, h, "iptables-save", false, r->err);
+	if (r->ret == 0)
+		r->ret = of_program(&r->sides->v6, h, "ip6tables-save", true, r->err);
+	return EXIT_DONE;
+}
+
+int rule_sides_live(struct rule_sides *s, const struct common_options *common, struct ct_err *err)
+{
+	struct reading r = { .sides = s, .err = err };
+	auto_free(host) struct host *h = NULL;
+
+	if (common->netns && strcmp(common->netns, "all") == 0)
+		return ct_err_set(err, -EINVAL, "the rules of one network namespace, not of all");
+	h = cmd_host(common);
+	if (!h || cmd_each_netns(common, h, visit, &r) != EXIT_DONE)
+		return ct_err_set(err, -EIO, "the machine's rules cannot be read");
+	if (r.ret == 0 && !s->v4.rules && !s->v6.rules)
+		return ct_err_set(err, -ENOENT,
+				  "neither iptables-save nor ip6tables-save is to be found; name a "
+				  "file of rules");
+	return r.ret;
 }

@@ -24,8 +24,8 @@ void rule_sides_fini(struct rule_sides *s);
  * errors of reading; all with a sentence that names file and line. */
 int rule_sides_add(struct rule_sides *s, const char *path, struct ct_err *err);
 
-/* Reads what iptables-save and ip6tables-save say of a machine. A program that is missing leaves
- * its side unknown. */
-int rule_sides_of_host(struct rule_sides *s, struct host *h, struct ct_err *err);
+/* Reads what iptables-save and ip6tables-save say of the machine that @common names, in its network
+ * namespace. A program that is missing leaves its side unknown; -ENOENT when both are. */
+int rule_sides_live(struct rule_sides *s, const struct common_options *common, struct ct_err *err);
 
 #endif
