@@ -127,6 +127,18 @@ def test_a_difference_is_told():
         assert packet["kernel"]["fate"] == "gone" and not packet["kernel"]["agrees"]
 
 
+def test_rules_of_nft():
+    """rules of nft: the kernel agrees, and each that matched is named"""
+    with tempfile.TemporaryDirectory(prefix="ctt-trace-") as tmp:
+        packets = agrees(verified(
+            Path(tmp), (RULESETS / "nft" / "dns-notrack.nft").read_text(),
+            "address 192.0.2.1/24 dev eth0\n", "udp 198.51.100.7:5000 > 192.0.2.1:443; <",
+            "tcp 198.51.100.7:5000 > 192.0.2.1:22 S", "tcp 198.51.100.7:5000 > 192.0.2.1:80 S"))
+        assert [p["fate"] for p in packets] == ["delivered", "sent", "gone", "delivered"]
+        assert packets[0]["steps"][0]["chain"] == "prerouting"
+        assert "notrack" in packets[0]["steps"][0]["text"]
+
+
 def test_rules_that_are_refused():
     """rules that the kernel refuses are told, and nothing is claimed"""
     with tempfile.TemporaryDirectory(prefix="ctt-trace-") as tmp:
@@ -145,12 +157,17 @@ def test_a_namespace_by_looking():
         ns.run("ip", "route", "add", "default", "via", "192.0.2.254")
         ns.run("iptables-restore", input="*filter\n:INPUT DROP [0:0]\n"
                "-A INPUT -p tcp --dport 22 -m conntrack --ctstate NEW -j ACCEPT\nCOMMIT\n")
+        ns.run("nft", "-f", "-", input="table inet own { chain early { type filter hook input "
+               "priority -10; tcp dport 25 counter drop; }; }")
         ns.run("sysctl", "-w", "net.netfilter.nf_conntrack_tcp_timeout_syn_sent=77")
         code, told = trace("--live", "--netns", ns.name, "tcp 198.51.100.7:4000 > 192.0.2.1:22 S",
-                           "tcp 198.51.100.7:4000 > 192.0.2.1:23 S")
-        ssh, telnet = told["packets"]
+                           "tcp 198.51.100.7:4000 > 192.0.2.1:23 S", "tcp 198.51.100.7:4000 > 192.0.2.1:25 S")
+        ssh, telnet, mail = told["packets"]
         assert code == 0 and ssh["fate"] == "delivered" and telnet["fate"] == "gone"
         assert ssh["in"] == "wan0"
+        # What iptables keeps in nftables is judged once.
+        assert [s["step"] for s in ssh["steps"]].count("filter") == 1, ssh["steps"]
+        assert mail["fate"] == "gone" and mail["steps"][-1]["table"] == "own", mail
         steps = {s["step"]: s for s in ssh["steps"]}
         assert steps["filter"]["chain"] == "INPUT" and steps["filter"]["rule"] == 1
         assert " 77 SYN_SENT" in steps["tracker"]["entry"], steps["tracker"]["entry"]
@@ -158,7 +175,8 @@ def test_a_namespace_by_looking():
             ns.run(k.CONNTUNE, "collect", "--no-table", Path(tmp) / "copy")
             code, copied = trace("--root", Path(tmp) / "copy",
                                  "tcp 198.51.100.7:4000 > 192.0.2.1:22 S",
-                                 "tcp 198.51.100.7:4000 > 192.0.2.1:23 S")
+                                 "tcp 198.51.100.7:4000 > 192.0.2.1:23 S",
+                                 "tcp 198.51.100.7:4000 > 192.0.2.1:25 S")
             assert code == 0 and copied == told
 
 

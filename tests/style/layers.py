@@ -35,7 +35,7 @@ EDGES = {
     "ops/lint": "lib/proof ops/report",
     "ops/notrack": "lib/proof",
     "ops/advice": "ops/diagnose ops/whatif",
-    "ops/sim": "lib/hooks lib/traffic ops/capture ops/facts",
+    "ops/sim": "lib/hooks lib/traffic ops/capture ops/facts ops/rules",
     "ops/rehearse": "ops/sim ops/host",
     "ops/plan": "ops/diagnose ops/sim",
     "ops/apply": "lib/proof ops/plan ops/host ops/settings",

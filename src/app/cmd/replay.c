@@ -12,7 +12,6 @@
 
 #include "lib/base/number.h"
 #include "ops/sim/routes.h"
-#include "ops/sim/rules.h"
 #include "ops/sim/sysctl.h"
 
 enum replay_key {
@@ -45,7 +44,8 @@ static const struct option_spec replay_specs[] = {
 	{ "packets", 'p', NULL, KEY_PACKETS, "print a line for each packet, with tabs" },
 	{ "events", 'e', NULL, KEY_EVENTS, "print what happens to entries, as conntrack -E does" },
 	{ "out", 'o', "DIR", KEY_OUT, "write table.txt, packets.tsv, stats.json, rules there" },
-	{ "rules", 'r', "FILE", KEY_RULES, "send packets through these rules (iptables-save)" },
+	{ "rules", 'r', "FILE", KEY_RULES,
+	  "send packets through these rules (iptables-save, nft)" },
 	{ "rules6", 0, "FILE", KEY_RULES6, "those of IPv6 (ip6tables-save)" },
 	{ "route", 0, "FILE", KEY_ROUTE, "addresses and routes, as ip(8) prints them" },
 	{ "rp-filter", 0, "off|strict|loose", KEY_RP_FILTER, "whether sources are checked" },
@@ -162,22 +162,6 @@ static int option_rp_filter(struct replay_options *o, const char *text, struct c
 	return ct_err_set(err, -EINVAL, "--rp-filter takes off, strict or loose, not '%s'", text);
 }
 
-/* The last file of a family counts. */
-static int option_rules(struct replay_options *o, const char *path, unsigned syntax,
-			struct ct_err *err)
-{
-	struct ct_ruleset **at = syntax == CT_SYNTAX_IP6TABLES ? &o->of.rules6 : &o->of.rules4;
-	struct ct_ruleset *rs;
-	int r = sim_rules_file(path, syntax, &rs, err);
-
-	if (r < 0)
-		return r;
-	ct_ruleset_zero(rs);
-	ct_ruleset_free(*at);
-	*at = rs;
-	return 0;
-}
-
 static int option_case(struct replay_options *o, const char *dir, struct ct_err *err)
 {
 	o->is_case = true;
@@ -202,9 +186,9 @@ static int machine_option(struct replay_options *o, enum replay_key key, const c
 
 	switch ((int)key) {
 	case KEY_RULES:
-		return option_rules(o, value, CT_SYNTAX_IPTABLES, err);
+		return sim_case_rules(&o->of, value, CT_SYNTAX_IPTABLES, err);
 	case KEY_RULES6:
-		return option_rules(o, value, CT_SYNTAX_IP6TABLES, err);
+		return sim_case_rules(&o->of, value, CT_SYNTAX_IP6TABLES, err);
 	case KEY_ROUTE:
 		return sim_routes_file(&o->of.machine, value, err);
 	case KEY_RP_FILTER:
@@ -323,16 +307,20 @@ static int write_files(const struct replay *r)
 		code = write_rules(r, r->o->of.rules4, "rules.v4.txt");
 	if (code == EXIT_DONE)
 		code = write_rules(r, r->o->of.rules6, "rules.v6.txt");
+	if (code == EXIT_DONE)
+		code = write_rules(r, r->o->of.rules_nft, "rules.nft.txt");
 	return code;
 }
 
 /* The summary for programs has the whole of it: rules come as text only. */
 static int show_rules(const struct replay *r)
 {
-	int result = r->o->of.rules4 ? replay_rules(r->o->of.rules4, stdout) : 0;
+	const struct sim_case *c = &r->o->of;
+	const struct ct_ruleset *all[] = { c->rules4, c->rules6, c->rules_nft };
+	int result = 0;
 
-	if (result == 0 && r->o->of.rules6)
-		result = replay_rules(r->o->of.rules6, stdout);
+	for (size_t i = 0; result == 0 && i < sizeof(all) / sizeof(all[0]); i++)
+		result = all[i] ? replay_rules(all[i], stdout) : 0;
 	if (result < 0)
 		cmd_error("writing failed: %s", strerror(-result));
 	return result < 0 ? EXIT_FAILED : EXIT_DONE;
@@ -353,7 +341,7 @@ static int show(const struct replay *r, const struct common_options *common)
 	}
 	if (has_shown || (o->out && !common->is_json))
 		return EXIT_DONE;
-	if ((o->of.rules4 || o->of.rules6) && !common->is_json)
+	if ((o->of.rules4 || o->of.rules6 || o->of.rules_nft) && !common->is_json)
 		return show_rules(r);
 	w = cmd_writer(common);
 	return w && replay_summary(r, w) == 0 ? EXIT_DONE : EXIT_FAILED;
@@ -463,6 +451,9 @@ static void set_wishes(struct replay *r)
 	o->cfg.machine = &o->of.machine;
 	o->cfg.rules4 = o->of.rules4;
 	o->cfg.rules6 = o->of.rules6;
+	o->cfg.rules_nft = o->of.rules_nft;
+	if (!o->is_case)
+		sim_case_zero(&o->of);
 }
 
 static int run_with(struct replay *r, const struct common_options *common, struct merge *m)

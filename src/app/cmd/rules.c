@@ -92,13 +92,17 @@ static void write_size(const struct ct_ruleset *rs, struct writer *w)
 static int check_one(const struct rules_state *s, const char *path, struct writer *w)
 {
 	unsigned syntax = syntax_of(s, path);
+	enum rules_spelling spelling = RULES_IPTABLES;
 	struct ct_ruleset *rs = NULL;
 	struct ct_err err = { "" };
-	int r = sim_rules_file(path, syntax, &rs, &err);
+	int r = sim_rules_any(path, syntax, &rs, &spelling, &err);
 
 	writer_row(w);
 	writer_str(w, "file", NULL, path);
-	writer_str(w, "family", NULL, syntax & CT_SYNTAX_IP6TABLES ? "ipv6" : "ipv4");
+	writer_str(w, "family", NULL,
+		   spelling != RULES_IPTABLES	  ? "nft"
+		   : syntax & CT_SYNTAX_IP6TABLES ? "ipv6"
+						  : "ipv4");
 	writer_str(w, "verdict", NULL,
 		   r == 0	   ? "accepted"
 		   : is_verdict(r) ? "refused"
@@ -253,15 +257,17 @@ static int print_one(const struct rules_state *s, const char *path,
 		     const struct common_options *common)
 {
 	unsigned flags = s->has_counters ? CT_RULESET_COUNTERS : 0;
+	enum rules_spelling spelling;
 	struct ct_ruleset *rs = NULL;
 	struct ct_err err = { "" };
-	int r = sim_rules_file(path, syntax_of(s, path), &rs, &err), code = EXIT_DONE;
+	int r = sim_rules_any(path, syntax_of(s, path), &rs, &spelling, &err), code = EXIT_DONE;
 
 	if (r < 0) {
 		cmd_error("%s", err.text);
 		return is_verdict(r) ? EXIT_FINDINGS : EXIT_FAILED;
 	}
-	if (common->is_json) {
+	/* nft's are JSON in any case. */
+	if (common->is_json && spelling == RULES_IPTABLES) {
 		code = print_json(rs, flags, path, common);
 	} else if (ct_ruleset_print(rs, flags, to_stdout, NULL) < 0) {
 		cmd_error("%s: writing failed", path);

@@ -13,10 +13,7 @@
 #include "lib/base/number.h"
 #include "ops/sim/case.h"
 #include "ops/sim/routes.h"
-#include "ops/sim/rules.h"
 #include "ops/sim/sysctl.h"
-
-enum { ASK_MS = 10000 };
 
 enum trace_key {
 	KEY_RULES = 1,
@@ -31,7 +28,7 @@ enum trace_key {
 };
 
 static const struct option_spec trace_specs[] = {
-	{ "rules", 'r', "FILE", KEY_RULES, "the rules (iptables-save)" },
+	{ "rules", 'r', "FILE", KEY_RULES, "the rules (iptables-save, nft)" },
 	{ "rules6", 0, "FILE", KEY_RULES6, "those of IPv6 (ip6tables-save)" },
 	{ "route", 0, "FILE", KEY_ROUTE, "addresses and routes, as ip(8) prints them" },
 	{ "local", 0, "ADDR", KEY_LOCAL, "[DEV=]ADDR[/LEN], an address of the machine" },
@@ -58,19 +55,6 @@ static void begin(struct trace_state *s)
 	sim_machine_init(&s->of.machine);
 }
 
-static int option_rules(struct ct_ruleset **at, const char *path, unsigned syntax,
-			struct ct_err *err)
-{
-	struct ct_ruleset *rs;
-	int r = sim_rules_file(path, syntax, &rs, err);
-
-	if (r < 0)
-		return r;
-	ct_ruleset_free(*at);
-	*at = rs;
-	return 0;
-}
-
 static int option_seed(struct trace_state *s, const char *text, struct ct_err *err)
 {
 	uint64_t v;
@@ -89,9 +73,9 @@ static int apply_option(struct trace_state *s, enum trace_key key, const char *v
 
 	switch (key) {
 	case KEY_RULES:
-		return option_rules(&s->of.rules4, value, CT_SYNTAX_IPTABLES, err);
+		return sim_case_rules(&s->of, value, CT_SYNTAX_IPTABLES, err);
 	case KEY_RULES6:
-		return option_rules(&s->of.rules6, value, CT_SYNTAX_IP6TABLES, err);
+		return sim_case_rules(&s->of, value, CT_SYNTAX_IP6TABLES, err);
 	case KEY_ROUTE:
 		return sim_routes_file(&s->of.machine, value, err);
 	case KEY_LOCAL:
@@ -118,65 +102,6 @@ static int trace_option(void *state, int key, const char *value, struct ct_err *
 {
 	begin(state);
 	return apply_option(state, (enum trace_key)key, value, err) < 0 ? -EINVAL : 0;
-}
-
-/* What iptables-save says; none of it is no rules. */
-static int ask_rules(struct host *h, const char *name, unsigned syntax, struct ct_ruleset **out,
-		     struct ct_err *err)
-{
-	const char *const argv[] = { name, "-c", NULL };
-	auto_fini(ct_buf) struct ct_buf text = { 0 };
-	int r = host_command(h, name, argv, ASK_MS, &text, NULL);
-
-	if (r == -ENOENT)
-		return 0;
-	if (r < 0)
-		return ct_err_set(err, r, "%s: %s", name, strerror(-r));
-	ct_ruleset_free(*out);
-	*out = ct_ruleset_parse(text.p ? text.p : "", text.len, syntax, err);
-	return *out ? 0 : ct_err_wrap(err, -EINVAL, "%s", name);
-}
-
-/* The settings that the tracker has now. */
-static void ask_settings(struct host *h, struct ct_engine_settings *s)
-{
-	static const char *const names[] = {
-#define ENGINE_SETTING(field, name, standard, highest) name,
-#include <conntune/engine_setting.def>
-#undef ENGINE_SETTING
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		char path[128];
-		uint32_t *at, highest;
-		int64_t v;
-
-		(void)snprintf(path, sizeof(path), "/proc/sys/net/netfilter/nf_conntrack_%s",
-			       names[i]);
-		if (host_read_i64(h, path, &v) == 0 && v >= 0 &&
-		    ct_engine_setting_find(s, names[i], strlen(names[i]), &at, &highest) == 0 &&
-		    v <= highest)
-			*at = (uint32_t)v;
-	}
-}
-
-static int look_live(void *user, struct host *h, const struct netns *ns)
-{
-	struct trace_state *s = user;
-	struct ct_err err = { "" };
-	int r = sim_routes_host(&s->of.machine, h, &err);
-
-	(void)ns;
-	if (r == 0)
-		r = ask_rules(h, "iptables-save", CT_SYNTAX_IPTABLES, &s->of.rules4, &err);
-	if (r == 0)
-		r = ask_rules(h, "ip6tables-save", CT_SYNTAX_IP6TABLES, &s->of.rules6, &err);
-	if (r < 0) {
-		cmd_error("%s", err.text);
-		return EXIT_FAILED;
-	}
-	ask_settings(h, &s->cfg.engine.settings);
-	return EXIT_DONE;
 }
 
 static bool is_own(const struct trace *t, uint8_t family, const union ct_addr *a)
@@ -298,8 +223,9 @@ static int trace_talk(struct trace_state *s, struct trace *t)
 	s->cfg.user = t;
 	t->rules4 = trace_rules_new(s->of.rules4);
 	t->rules6 = trace_rules_new(s->of.rules6);
+	t->rules_nft = trace_rules_nft(s->of.rules_nft);
 	t->sim = sim_new(&s->cfg, &err);
-	if (t->sim && t->rules4 && t->rules6) {
+	if (t->sim && t->rules4 && t->rules6 && t->rules_nft) {
 		writer_begin(t->w, "trace", 1);
 		code = send_all(t) < 0 ? EXIT_FAILED : EXIT_DONE;
 		tell_agreement(t);
@@ -313,7 +239,20 @@ static int trace_talk(struct trace_state *s, struct trace *t)
 	sim_free(t->sim);
 	trace_rules_free(t->rules4);
 	trace_rules_free(t->rules6);
+	trace_rules_free(t->rules_nft);
 	return code;
+}
+
+static int look_live(void *user, struct host *h, const struct netns *ns)
+{
+	struct trace_state *s = user;
+	struct ct_err err = { "" };
+
+	(void)ns;
+	if (trace_live(&s->of, &s->cfg.engine.settings, h, &err) == 0)
+		return EXIT_DONE;
+	cmd_error("%s", err.text);
+	return EXIT_FAILED;
 }
 
 static int read_live(struct trace_state *s, const struct common_options *common)
@@ -341,6 +280,7 @@ static int prepare(struct trace_state *s, struct trace *t)
 	s->cfg.machine = t->machine;
 	s->cfg.rules4 = s->of.rules4;
 	s->cfg.rules6 = s->of.rules6;
+	s->cfg.rules_nft = s->of.rules_nft;
 	if (s->wants_verify && trace_verify(t, &s->cfg, &err) < 0) {
 		cmd_error("--verify: %s", err.text);
 		return EXIT_FAILED;

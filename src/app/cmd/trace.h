@@ -7,7 +7,7 @@
 #define APP_CMD_TRACE_H
 
 #include "app/cmd/cmd.h"
-#include "ops/sim/sim.h"
+#include "ops/sim/case.h"
 #include "ops/sim/talk.h"
 
 /* The rules of a rule set, as they are written. */
@@ -15,6 +15,8 @@ struct trace_rules;
 
 /* Null without memory; a null @rs has no rules. */
 struct trace_rules *trace_rules_new(const struct ct_ruleset *rs);
+/* The same for rules of nft, whose lines are handles. */
+struct trace_rules *trace_rules_nft(const struct ct_ruleset *rs);
 void trace_rules_free(struct trace_rules *r);
 
 /* The rule that stands in @line of what was read: its text behind "-A CHAIN ", and its number in
@@ -58,7 +60,7 @@ struct trace {
 	struct trace_outcome *kernel; /* owned: of each packet; or null */
 	unsigned n_different;
 	struct sim_machine *machine;
-	struct trace_rules *rules4, *rules6;
+	struct trace_rules *rules4, *rules6, *rules_nft;
 	uint8_t family; /* of the packet under way */
 };
 
@@ -68,6 +70,11 @@ void trace_begin(struct trace *t, const struct trace_packet *p);
 void trace_step(void *user, const struct ct_trace *step);
 void trace_end(struct trace *t, unsigned number, const struct ct_packet *p,
 	       const struct ct_passage *was, enum sim_fate fate);
+
+/* trace_live.c: takes rules, addresses, routes and settings of a machine, by reading only. 0, or a
+ * negative errno with a sentence. */
+int trace_live(struct sim_case *c, struct ct_engine_settings *settings, struct host *h,
+	       struct ct_err *err);
 
 /* trace_verify.c: sends the conversation through the running kernel and keeps what it makes of each
  * packet. 0, or a negative errno with a sentence. */

@@ -64,13 +64,21 @@ static void begin_step(const struct trace *t, const struct ct_trace *step, const
 	writer_str(t->w, "what", NULL, what);
 }
 
+static const struct trace_rules *rules_of(const struct trace *t)
+{
+	return t->family == CT_FAMILY_IPV6 ? t->rules6 : t->rules4;
+}
+
 static void put_rule(const struct trace *t, const struct ct_trace *step)
 {
-	const struct trace_rules *rules = t->family == CT_FAMILY_IPV6 ? t->rules6 : t->rules4;
 	unsigned number = 0;
-	const char *text = trace_rules_find(rules, step->table, step->chain, step->line, &number);
+	const char *text =
+		trace_rules_find(rules_of(t), step->table, step->chain, step->line, &number);
 	char what[TEXT_SIZE];
 
+	if (!text)
+		text = trace_rules_find(t->rules_nft, step->table, step->chain, step->line,
+					&number);
 	(void)snprintf(what, sizeof(what), "%s rule %u: %s", step->chain, number, text ? text : "");
 	begin_step(t, step, step->table, what);
 	writer_str(t->w, "table", NULL, step->table);
@@ -101,11 +109,12 @@ static const char *fate_name(enum ct_rule_fate fate)
 /* A policy is worth a word where there are rules that could have decided. */
 static void put_table(const struct trace *t, const struct ct_trace *step)
 {
-	const struct trace_rules *rules = t->family == CT_FAMILY_IPV6 ? t->rules6 : t->rules4;
 	char what[TEXT_SIZE];
 
 	if (step->line != 0 || !step->chain ||
-	    (step->fate == CT_FATE_ACCEPT && !trace_rules_has(rules, step->table, step->chain)))
+	    (step->fate == CT_FATE_ACCEPT &&
+	     !trace_rules_has(rules_of(t), step->table, step->chain) &&
+	     !trace_rules_has(t->rules_nft, step->table, step->chain)))
 		return;
 	(void)snprintf(what, sizeof(what), "policy of %s: %s", step->chain, fate_name(step->fate));
 	begin_step(t, step, step->table, what);

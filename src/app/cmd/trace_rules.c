@@ -4,6 +4,7 @@
  * it stands in the same order.
  */
 #include <errno.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ struct trace_rule {
 
 struct trace_rules {
 	struct ct_buf text;
+	json_t *listing;       /* owned: nft's, with the texts as members; or null */
 	struct trace_rule *at; /* owned */
 	size_t n;
 };
@@ -73,10 +75,62 @@ struct trace_rules *trace_rules_new(const struct ct_ruleset *rs)
 	return r;
 }
 
+/* How many rules of the chain stand in the list already. */
+static unsigned count_chain(const struct trace_rules *r, const char *table, const char *chain)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		n += strcmp(r->at[i].table, table) == 0 && strcmp(r->at[i].chain, chain) == 0;
+	return n;
+}
+
+/* Each rule of nft's listing; its text is the expression as JSON has it. */
+static int collect_nft(struct trace_rules *r)
+{
+	const json_t *list = json_object_get(r->listing, "nftables");
+
+	r->at = calloc(json_array_size(list) + 1, sizeof(*r->at));
+	for (size_t i = 0; r->at && i < json_array_size(list); i++) {
+		json_t *rule = json_object_get(json_array_get(list, i), "rule");
+		const char *table = json_string_value(json_object_get(rule, "table"));
+		const char *chain = json_string_value(json_object_get(rule, "chain"));
+		json_int_t handle = json_integer_value(json_object_get(rule, "handle"));
+		auto_memory char *text = NULL;
+
+		if (!table || !chain)
+			continue;
+		text = json_dumps(json_object_get(rule, "expr"), JSON_COMPACT);
+		if (!text || json_object_set_new(rule, "text", json_string(text)) < 0)
+			return -ENOMEM;
+		r->at[r->n] =
+			(struct trace_rule){ table, chain,
+					     json_string_value(json_object_get(rule, "text")),
+					     (uint32_t)handle, count_chain(r, table, chain) + 1 };
+		r->n++;
+	}
+	return r->at ? 0 : -ENOMEM;
+}
+
+struct trace_rules *trace_rules_nft(const struct ct_ruleset *rs)
+{
+	struct trace_rules *r = calloc(1, sizeof(*r));
+
+	if (!r || !rs)
+		return r;
+	if (ct_ruleset_print(rs, 0, append, &r->text) == 0)
+		r->listing = json_loadb(r->text.p ? r->text.p : "", r->text.len, 0, NULL);
+	if (r->listing && collect_nft(r) == 0)
+		return r;
+	trace_rules_free(r);
+	return NULL;
+}
+
 void trace_rules_free(struct trace_rules *r)
 {
 	if (!r)
 		return;
+	json_decref(r->listing);
 	ct_buf_fini(&r->text);
 	free(r->at);
 	free(r);

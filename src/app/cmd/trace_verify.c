@@ -66,6 +66,7 @@ int trace_verify(struct trace *t, const struct sim_config *cfg, struct ct_err *e
 	struct rehearse_config with = { .machine = t->machine,
 					.rules4 = cfg->rules4,
 					.rules6 = cfg->rules6,
+					.rules_nft = cfg->rules_nft,
 					.settings = &cfg->engine.settings };
 	int result = host_open("/", &h, err);
 

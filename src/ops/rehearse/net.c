@@ -249,14 +249,14 @@ static int append(void *user, const char *text, size_t len)
 }
 
 static int load_rules(struct rehearsal *r, const struct ct_ruleset *rs, const char *program,
-		      struct ct_err *err)
+		      const char *option, struct ct_err *err)
 {
 	auto_fini(ct_buf) struct ct_buf text = { 0 };
 	int result = rs ? ct_ruleset_print(rs, 0, append, &text) : 0;
 
 	if (result < 0)
 		return ct_err_set(err, result, "rules cannot be written: %s", strerror(-result));
-	return text.len ? feed(r, program, NULL, text.p, text.len, err) : 0;
+	return text.len ? feed(r, program, option, text.p, text.len, err) : 0;
 }
 
 int rehearse_net_make(struct rehearsal *r, struct ct_err *err)
@@ -268,9 +268,11 @@ int rehearse_net_make(struct rehearsal *r, struct ct_err *err)
 	if (result == 0)
 		result = make_links(r, err);
 	if (result == 0)
-		result = load_rules(r, r->cfg->rules4, "iptables-restore", err);
+		result = load_rules(r, r->cfg->rules4, "iptables-restore", NULL, err);
 	if (result == 0)
-		result = load_rules(r, r->cfg->rules6, "ip6tables-restore", err);
+		result = load_rules(r, r->cfg->rules6, "ip6tables-restore", NULL, err);
+	if (result == 0)
+		result = load_rules(r, r->cfg->rules_nft, "nft", "-jf", err);
 	if (result == 0)
 		result = feed(r, "nft", "-f", probe, sizeof(probe) - 1, err);
 	return result < 0 ? result : set_tracker(r, err);

@@ -24,10 +24,10 @@ enum { REHEARSE_MAX_IFACES = 32, REHEARSE_STATE = 32 };
 struct rehearsal;
 
 struct rehearse_config {
-	struct host *host;			   /* borrowed: this machine */
-	const struct sim_machine *machine;	   /* borrowed */
-	const struct ct_ruleset *rules4, *rules6;  /* borrowed; or null */
-	const struct ct_engine_settings *settings; /* borrowed */
+	struct host *host;				      /* borrowed: this machine */
+	const struct sim_machine *machine;		      /* borrowed */
+	const struct ct_ruleset *rules4, *rules6, *rules_nft; /* borrowed; or null */
+	const struct ct_engine_settings *settings;	      /* borrowed */
 };
 
 /* What the kernel made of a packet. */

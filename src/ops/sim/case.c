@@ -198,18 +198,49 @@ static int read_machine(const struct reading *rd)
 	return r;
 }
 
-static int read_rules(const struct reading *rd, const char *key, unsigned syntax,
-		      struct ct_ruleset **out)
+int sim_case_rules(struct sim_case *c, const char *path, unsigned syntax, struct ct_err *err)
+{
+	struct ct_ruleset *rs, **at;
+	enum rules_spelling spelling;
+	int r = sim_rules_any(path, syntax, &rs, &spelling, err);
+
+	if (r < 0)
+		return r;
+	at = spelling != RULES_IPTABLES	    ? &c->rules_nft
+	     : syntax & CT_SYNTAX_IP6TABLES ? &c->rules6
+					    : &c->rules4;
+	ct_ruleset_free(*at);
+	*at = rs;
+	return 0;
+}
+
+void sim_case_zero(struct sim_case *c)
+{
+	struct ct_ruleset *all[] = { c->rules4, c->rules6, c->rules_nft };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i])
+			ct_ruleset_zero(all[i]);
+}
+
+static int read_rules(const struct reading *rd, const char *key, unsigned syntax)
 {
 	const char *name = text_of(rd, key, NULL);
 	char path[SIM_PATH];
 	int r = name ? join(rd, name, path) : 0;
 
-	if (!name || r < 0)
-		return r;
-	r = sim_rules_file(path, syntax, out, rd->err);
+	return !name || r < 0 ? r : sim_case_rules(rd->c, path, syntax, rd->err);
+}
+
+/* A restore without -c begins to count anew. */
+static int read_all_rules(const struct reading *rd)
+{
+	int r = read_rules(rd, "rules", CT_SYNTAX_IPTABLES);
+
+	if (r == 0)
+		r = read_rules(rd, "rules6", CT_SYNTAX_IP6TABLES);
 	if (r == 0 && !is_true(rd, "keep_counters"))
-		ct_ruleset_zero(*out);
+		sim_case_zero(rd->c);
 	return r;
 }
 
@@ -252,9 +283,7 @@ static int read_case(const struct reading *rd, const struct sim_sysctls *sysctls
 	if (r == 0)
 		r = each_text(rd, "helpers", use_helper);
 	if (r == 0)
-		r = read_rules(rd, "rules", CT_SYNTAX_IPTABLES, &rd->c->rules4);
-	if (r == 0)
-		r = read_rules(rd, "rules6", CT_SYNTAX_IP6TABLES, &rd->c->rules6);
+		r = read_all_rules(rd);
 	if (r == 0 && sysctl)
 		r = join(rd, sysctl, path);
 	if (r == 0 && sysctl)
@@ -287,6 +316,7 @@ int sim_case_read(struct sim_case *c, struct sim_config *cfg, const char *dir,
 	cfg->machine = &c->machine;
 	cfg->rules4 = c->rules4;
 	cfg->rules6 = c->rules6;
+	cfg->rules_nft = c->rules_nft;
 	return r;
 }
 
@@ -294,6 +324,7 @@ void sim_case_fini(struct sim_case *c)
 {
 	ct_ruleset_free(c->rules4);
 	ct_ruleset_free(c->rules6);
+	ct_ruleset_free(c->rules_nft);
 	sim_machine_fini(&c->machine);
-	c->rules4 = c->rules6 = NULL;
+	c->rules4 = c->rules6 = c->rules_nft = NULL;
 }

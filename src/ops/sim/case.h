@@ -12,7 +12,7 @@ enum { SIM_PATH = 4096 };
 
 struct sim_case {
 	struct sim_machine machine;
-	struct ct_ruleset *rules4, *rules6; /* owned */
+	struct ct_ruleset *rules4, *rules6, *rules_nft; /* owned */
 	char capture[SIM_PATH];
 	char numbering[SIM_PATH]; /* the capture whose frames are counted; empty: the same */
 };
@@ -22,6 +22,13 @@ struct sim_case {
 int sim_case_read(struct sim_case *c, struct sim_config *cfg, const char *dir,
 		  void (*remark)(void *user, const char *text), void *user, struct ct_err *err);
 void sim_case_fini(struct sim_case *c);
+
+/* Puts the rules of a file in their place: iptables', by @syntax ip6tables', or nft's; what was
+ * there goes. -EINVAL with a sentence. */
+int sim_case_rules(struct sim_case *c, const char *path, unsigned syntax, struct ct_err *err);
+
+/* All counters of its rules to 0. */
+void sim_case_zero(struct sim_case *c);
 
 /* "NAME:PORT" to the helpers of @cfg. -EINVAL with a sentence. */
 int sim_add_helper(struct sim_config *cfg, const char *text, struct ct_err *err);

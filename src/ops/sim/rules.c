@@ -47,19 +47,41 @@ static int name_place(struct ct_err *err, const char *name)
 	return -EINVAL;
 }
 
-int sim_rules_file(const char *path, unsigned syntax, struct ct_ruleset **out, struct ct_err *err)
+static int read_file(const char *path, struct ct_buf *text, const char **name, struct ct_err *err)
 {
 	bool is_stdin = strcmp(path, "-") == 0;
 	auto_fd int opened = is_stdin ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-	auto_fini(ct_buf) struct ct_buf text = { 0 };
-	const char *name = is_stdin ? "standard input" : path;
 	int r;
 
+	*name = is_stdin ? "standard input" : path;
 	if (!is_stdin && opened < 0)
-		return ct_err_set(err, -errno, "%s: %s", name, strerror(errno));
-	r = read_all(is_stdin ? STDIN_FILENO : opened, &text);
+		return ct_err_set(err, -errno, "%s: %s", *name, strerror(errno));
+	r = read_all(is_stdin ? STDIN_FILENO : opened, text);
+	return r < 0 ? ct_err_set(err, r, "%s: %s", *name, strerror(-r)) : 0;
+}
+
+int sim_rules_file(const char *path, unsigned syntax, struct ct_ruleset **out, struct ct_err *err)
+{
+	auto_fini(ct_buf) struct ct_buf text = { 0 };
+	const char *name;
+	int r = read_file(path, &text, &name, err);
+
 	if (r < 0)
-		return ct_err_set(err, r, "%s: %s", name, strerror(-r));
+		return r;
 	*out = ct_ruleset_parse(text.p ? text.p : "", text.len, syntax, err);
+	return *out ? 0 : name_place(err, name);
+}
+
+int sim_rules_any(const char *path, unsigned syntax, struct ct_ruleset **out,
+		  enum rules_spelling *spelling, struct ct_err *err)
+{
+	auto_fini(ct_buf) struct ct_buf text = { 0 };
+	const char *name;
+	int r = read_file(path, &text, &name, err);
+
+	if (r < 0)
+		return r;
+	*spelling = rules_spelling(text.p ? text.p : "", text.len);
+	*out = rules_read(text.p ? text.p : "", text.len, syntax, err);
 	return *out ? 0 : name_place(err, name);
 }

@@ -5,7 +5,7 @@
 #ifndef OPS_SIM_RULES_H
 #define OPS_SIM_RULES_H
 
-#include <conntune/ruleset.h>
+#include "ops/rules/rules.h"
 
 /* The largest rule set that is read. */
 #define SIM_MAX_RULES_SIZE (64u << 20)
@@ -13,5 +13,9 @@
 /* Reads @path ("-" is standard input) as iptables-save, or with CT_SYNTAX_IP6TABLES ip6tables-save
  * text; "FILE:LINE: sentence" in @err. Counters stand as the file has them. */
 int sim_rules_file(const char *path, unsigned syntax, struct ct_ruleset **out, struct ct_err *err);
+
+/* The same in any spelling, and which it was; @syntax counts for iptables-save text only. */
+int sim_rules_any(const char *path, unsigned syntax, struct ct_ruleset **out,
+		  enum rules_spelling *spelling, struct ct_err *err);
 
 #endif

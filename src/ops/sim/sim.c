@@ -63,6 +63,7 @@ struct sim *sim_new(const struct sim_config *cfg, struct ct_err *err)
 	s->cfg = *cfg;
 	s->hooks.rules4 = cfg->rules4;
 	s->hooks.rules6 = cfg->rules6;
+	s->hooks.rules_nft = cfg->rules_nft;
 	s->hooks.router = cfg->machine->router;
 	s->hooks.trace = cfg->trace;
 	s->hooks.trace_user = cfg->user;
@@ -482,7 +483,8 @@ static bool is_enough(const struct sim *s)
 
 int sim_step(struct sim *s, struct merge *m, struct ct_err *err)
 {
-	bool is_stepwise = s->cfg.packet || s->cfg.numbering || s->cfg.rules4 || s->cfg.rules6;
+	bool is_stepwise = s->cfg.packet || s->cfg.numbering || s->cfg.rules4 || s->cfg.rules6 ||
+			   s->cfg.rules_nft;
 	int more = is_enough(s) ? 0 : merge_fill(m, err);
 	struct frame f;
 

@@ -62,8 +62,9 @@ typedef void sim_packet_fn(void *user, const struct sim_packet *p);
 struct sim_config {
 	struct ct_engine_config engine; /* its event function too */
 	struct ct_defrag_config defrag;
-	struct ct_ruleset *rules4, *rules6; /* borrowed, and counted in; null: none */
-	const struct sim_machine *machine;  /* borrowed; ready */
+	/* Borrowed, and counted in; null: none. Those of nft stand beside the others. */
+	struct ct_ruleset *rules4, *rules6, *rules_nft;
+	const struct sim_machine *machine; /* borrowed; ready */
 	struct sim_helper helpers[SIM_MAX_HELPERS];
 	unsigned n_helpers;
 	bool fixes_checksums; /* every checksum counts as right */
