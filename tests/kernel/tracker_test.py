@@ -117,7 +117,7 @@ def test_random_zones():
             rules = Path(tmp) / "rules"
             rules.write_text(zone_rules(SEED + n))
             diffs = differences(traffic.Traffic(SEED + n).make(ROUND),
-                                [("rules", rules.read_text())], ["--rules", rules, "--fidelity", "kernel"])
+                                [("rules", rules.read_text())], options=["--rules", rules, "--fidelity", "kernel"])
         assert not diffs, f"CTT_SEED={SEED + n}: {len(diffs)} differences\n" + "\n".join(diffs[:10])
 
 

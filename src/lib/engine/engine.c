@@ -236,12 +236,10 @@ uint32_t ct_table_find(struct ct_engine *en, const struct probe *pr)
 
 	if (en->chains)
 		return ct_chain_find(en, pr);
-	ref = ct_index_find(en, pr);
 	/* Whatever the structure still holds, an expired entry matches nothing. */
-	if (ref && tick_passed(entry_at(en, ref & REF_NUMBER)->deadline, en->tick)) {
+	while ((ref = ct_index_find(en, pr)) &&
+	       tick_passed(entry_at(en, ref & REF_NUMBER)->deadline, en->tick))
 		ct_entry_kill(en, ref & REF_NUMBER, CT_END_TIMEOUT);
-		ref = 0;
-	}
 	return ref;
 }
 
@@ -467,7 +465,7 @@ int ct_engine_find(const struct ct_engine *en, const struct ct_tuple *t, uint16_
 	uint32_t ref, number;
 
 	ct_probe_make(en, t, zone, &pr);
-	ref = en->chains ? ct_chain_peek(en, &pr, false) : ct_index_find(en, &pr);
+	ref = en->chains ? ct_chain_peek(en, &pr, false) : ct_index_peek(en, &pr);
 	number = ref & REF_NUMBER;
 	if (!number || !is_live(en, number))
 		return -ENOENT;

@@ -127,6 +127,8 @@ void ct_entry_tuple(const struct ct_engine *en, uint32_t number, enum ct_dir dir
 int ct_index_new(struct ct_engine *en);
 void ct_index_free(struct ct_engine *en);
 uint32_t ct_index_find(const struct ct_engine *en, const struct probe *pr);
+/* The same, passing over what has expired. */
+uint32_t ct_index_peek(const struct ct_engine *en, const struct probe *pr);
 /* Both keys of an entry; -1, and nothing done, when memory is out. */
 int ct_index_insert(struct ct_engine *en, uint64_t hash, uint32_t number);
 /* The reply's key alone, of an entry with two. */

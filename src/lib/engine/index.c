@@ -77,14 +77,16 @@ void ct_index_free(struct ct_engine *en)
 
 static bool is_allowed(const struct ct_engine *en, const struct probe *pr, uint32_t ref)
 {
-	return ct_probe_allows(pr, ct_probe_dir(pr, entry_at(en, ref & REF_NUMBER), ref));
+	const struct entry *e = entry_at(en, ref & REF_NUMBER);
+
+	return !tick_passed(e->deadline, en->tick) && ct_probe_allows(pr, ct_probe_dir(pr, e, ref));
 }
 
-/* @is_narrow: the probe is limited to one direction, and passes over others. */
+/* @is_narrow: passes over what has expired, and over directions that the probe is not for. */
 static inline uint32_t lines_find(const struct ct_engine *en, const struct lines *ls,
 				  const struct probe *pr, bool is_narrow)
 {
-	uint32_t i = line_home(pr->hash, ls->n);
+	uint32_t i = line_home(pr->hash, ls->n), left = ls->n;
 	uint16_t tag = line_tag(pr->hash);
 
 	for (;;) {
@@ -98,10 +100,19 @@ static inline uint32_t lines_find(const struct ct_engine *en, const struct lines
 			if (!is_narrow || is_allowed(en, pr, ref))
 				return ref;
 		}
-		if (l->n_past == 0)
+		/* In a small array, every line may have been passed by some entry. */
+		if (l->n_past == 0 || --left == 0)
 			return 0;
 		i = i + 1 == ls->n ? 0 : i + 1;
 	}
+}
+
+uint32_t ct_index_peek(const struct ct_engine *en, const struct probe *pr)
+{
+	const struct index *ix = en->index;
+	uint32_t ref = lines_find(en, &ix->now, pr, true);
+
+	return ref || !ix->old.at ? ref : lines_find(en, &ix->old, pr, true);
 }
 
 uint32_t ct_index_find(const struct ct_engine *en, const struct probe *pr)
@@ -109,10 +120,8 @@ uint32_t ct_index_find(const struct ct_engine *en, const struct probe *pr)
 	const struct index *ix = en->index;
 	uint32_t ref;
 
-	if (pr->rare & (PROBE_ORIG | PROBE_REPLY)) {
-		ref = lines_find(en, &ix->now, pr, true);
-		return ref || !ix->old.at ? ref : lines_find(en, &ix->old, pr, true);
-	}
+	if (pr->rare & (PROBE_ORIG | PROBE_REPLY))
+		return ct_index_peek(en, pr);
 	ref = lines_find(en, &ix->now, pr, false);
 	return ref || !ix->old.at ? ref : lines_find(en, &ix->old, pr, false);
 }
@@ -140,7 +149,7 @@ static void lines_put(struct lines *ls, uint64_t hash, uint32_t ref)
 /* Takes an entry out and the marks of its way with it. True when it was there. */
 static bool lines_drop(struct lines *ls, uint64_t hash, uint32_t ref)
 {
-	uint32_t home = line_home(hash, ls->n), i = home;
+	uint32_t home = line_home(hash, ls->n), i = home, left = ls->n;
 	uint16_t tag = line_tag(hash);
 
 	for (;;) {
@@ -156,7 +165,7 @@ static bool lines_drop(struct lines *ls, uint64_t hash, uint32_t ref)
 				ls->at[home].n_past--;
 			return true;
 		}
-		if (l->n_past == 0)
+		if (l->n_past == 0 || --left == 0)
 			return false;
 		i = i + 1 == ls->n ? 0 : i + 1;
 	}

@@ -36,35 +36,19 @@ static const uint8_t transitions[CT_DIR_MAX][N_TCP_KINDS][N_TCP_STATES] = {
 #undef TCP_ROW
 };
 
-/* The flags, PSH left out, that occur together in honest segments: tcp_valid_flags[]. */
-static bool are_flags_sane(uint8_t flags)
-{
-	switch (flags & (FLAG_FIN | FLAG_SYN | FLAG_RST | FLAG_ACK | FLAG_URG)) {
-	case FLAG_SYN:
-	case FLAG_SYN | FLAG_URG:
-	case FLAG_SYN | FLAG_ACK:
-	case FLAG_RST:
-	case FLAG_RST | FLAG_ACK:
-	case FLAG_FIN | FLAG_ACK:
-	case FLAG_FIN | FLAG_ACK | FLAG_URG:
-	case FLAG_ACK:
-	case FLAG_ACK | FLAG_URG:
-		return true;
-	default:
-		return false;
-	}
-}
-
-static enum tcp_kind kind_of(uint8_t flags)
-{
-	if (flags & FLAG_RST)
-		return TCP_RST;
-	if (flags & FLAG_SYN)
-		return flags & FLAG_ACK ? TCP_SYNACK : TCP_SYN;
-	if (flags & FLAG_FIN)
-		return TCP_FIN;
-	return flags & FLAG_ACK ? TCP_ACK : TCP_NO_FLAGS;
-}
+/* What a segment is by its flags, PSH left out; one more than its kind, 0 for flags that do not
+ * occur together in honest segments: tcp_valid_flags[], get_conntrack_index(). */
+static const uint8_t kinds[64] = {
+	[FLAG_SYN] = 1 + TCP_SYN,
+	[FLAG_SYN | FLAG_URG] = 1 + TCP_SYN,
+	[FLAG_SYN | FLAG_ACK] = 1 + TCP_SYNACK,
+	[FLAG_RST] = 1 + TCP_RST,
+	[FLAG_RST | FLAG_ACK] = 1 + TCP_RST,
+	[FLAG_FIN | FLAG_ACK] = 1 + TCP_FIN,
+	[FLAG_FIN | FLAG_ACK | FLAG_URG] = 1 + TCP_FIN,
+	[FLAG_ACK] = 1 + TCP_ACK,
+	[FLAG_ACK | FLAG_URG] = 1 + TCP_ACK,
+};
 
 /* Reads the header, tcp_error(). False with a reason when it is none. */
 static bool read_segment(const struct visit *v, struct segment *s)
@@ -88,11 +72,11 @@ static bool read_segment(const struct visit *v, struct segment *s)
 		return false;
 	}
 	s->flags = l4[13] & 0x3f;
-	if (!are_flags_sane(s->flags)) {
+	if (!kinds[s->flags & ~FLAG_PSH]) {
 		p->why = "tcp: invalid flag combination";
 		return false;
 	}
-	s->kind = (uint8_t)kind_of(s->flags);
+	s->kind = (uint8_t)(kinds[s->flags & ~FLAG_PSH] - 1);
 	s->seq = wire_be32(l4 + 4);
 	s->ack = wire_be32(l4 + 8);
 	s->window = wire_be16(l4 + 14);

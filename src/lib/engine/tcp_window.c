@@ -224,14 +224,16 @@ enum window_result ct_tcp_in_window(const struct visit *v, const struct segment 
 	struct numbers n = { .seq = s->seq, .ack = s->ack, .sack = s->ack, .end = s->end };
 	bool is_rst = s->flags & FLAG_RST;
 	enum window_result r;
-	uint32_t offset;
 
 	if (receiver->flags & SEEN_SACK_PERM)
 		n.sack = highest_sack(s, n.sack);
-	/* What the receiver has is shifted; its record is not. */
-	offset = ct_seq_offset(v->en, v->e, !v->dir, n.ack - 1);
-	n.ack -= offset;
-	n.sack -= offset;
+	if (v->e->status & CT_STATUS_SEQ_ADJUST) {
+		/* What the receiver has is shifted; its record is not. */
+		uint32_t offset = ct_seq_offset(v->en, v->e, !v->dir, n.ack - 1);
+
+		n.ack -= offset;
+		n.sack -= offset;
+	}
 	if (meet_sender(v, s, n.sack, sender, receiver))
 		return WINDOW_ACCEPT;
 	/* No ACK, or a RST of a stack that sets the flag and no number. */

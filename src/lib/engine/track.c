@@ -251,19 +251,23 @@ static inline bool resolve(struct ct_engine *en, struct ct_packet *p, const stru
 	return true;
 }
 
+/* The second half of nf_conntrack_in() for most packets. */
+static inline void accept_packet(const struct visit *v)
+{
+	if (v->p->info != CT_INFO_ESTABLISHED_REPLY || (v->e->status & CT_STATUS_SEEN_REPLY))
+		return;
+	v->e->status |= CT_STATUS_SEEN_REPLY;
+	v->p->events |= CT_EVENT_REPLY;
+}
+
 /* The second half of nf_conntrack_in(), after the tracker has judged. False: look up again. */
-static inline bool conclude(const struct visit *v, enum judgement j)
+static bool conclude(const struct visit *v, enum judgement j)
 {
 	struct ct_engine *en = v->en;
 	struct ct_packet *p = v->p;
 
 	switch (j) {
 	case JUDGE_ACCEPT:
-		if (p->info == CT_INFO_ESTABLISHED_REPLY &&
-		    !(v->e->status & CT_STATUS_SEEN_REPLY)) {
-			v->e->status |= CT_STATUS_SEEN_REPLY;
-			p->events |= CT_EVENT_REPLY;
-		}
 		return true;
 	case JUDGE_GONE:
 		p->events = 0;
@@ -291,16 +295,24 @@ static inline bool conclude(const struct visit *v, enum judgement j)
 	return true;
 }
 
-/* @guess: a reference to an entry that may be the packet's, or 0. */
-static inline void track(struct ct_engine *en, struct ct_packet *p, const struct probe *pr,
-			 uint32_t guess)
+/* @guess: a reference to an entry that may be the packet's, or 0. The entry when the packet is
+ * accepted with it, as most are; else null, whatever became of it. */
+static inline struct entry *track(struct ct_engine *en, struct ct_packet *p, const struct probe *pr,
+				  uint32_t guess)
 {
 	struct visit v = { .en = en, .p = p };
+	enum judgement j;
 
 	do {
 		if (!resolve(en, p, pr, guess, &v))
-			return;
-	} while (!conclude(&v, ct_tracker_of(p->proto)->packet(&v)));
+			return NULL;
+		j = ct_tracker_of(p->proto)->packet(&v);
+		if (j == JUDGE_ACCEPT) {
+			accept_packet(&v);
+			return v.e;
+		}
+	} while (!conclude(&v, j));
+	return NULL;
 }
 
 /* Readies a packet for its lookup. False when it has none: its info is then final. */
@@ -355,7 +367,7 @@ static void track_alone(struct ct_engine *en, struct ct_packet *p)
 
 	if (is_icmp_error(en, p) || !prepare(en, p, &pr))
 		return;
-	track(en, p, &pr, 0);
+	(void)track(en, p, &pr, 0);
 }
 
 void ct_engine_in(struct ct_engine *en, struct ct_packet *p, ct_time now)
@@ -368,7 +380,7 @@ void ct_engine_in(struct ct_engine *en, struct ct_packet *p, ct_time now)
 	if (!begin_way(p))
 		return;
 	if (ct_probe_quick(en, p, NULL, &pr))
-		track(en, p, &pr, 0);
+		(void)track(en, p, &pr, 0);
 	else if (enter(en, p))
 		track_alone(en, p);
 }
@@ -432,6 +444,13 @@ static inline void leave(struct ct_engine *en, struct ct_packet *p, const struct
 		ct_event_tell(en, p->entry.number, p->events, CT_END_NONE, en->now);
 	}
 	p->events = 0;
+}
+
+/* Is there nothing to do for a packet that leaves with its entry? */
+static inline bool is_settled(const struct ct_packet *p, const struct entry *e)
+{
+	return (e->status & (CT_STATUS_CONFIRMED | CT_STATUS_DYING)) == CT_STATUS_CONFIRMED &&
+	       !e->cold && !(p->events | e->pending);
 }
 
 void ct_engine_confirm(struct ct_engine *en, struct ct_packet *p, ct_time now)
@@ -542,11 +561,14 @@ static void burst(struct ct_engine *en, struct ct_packet *p[], unsigned n)
 			prefetch_entry(en, entry[i]);
 	}
 	for (unsigned i = 0; i < n; i++) {
+		const struct entry *e = NULL;
+
 		if (way[i] == WAY_READY)
-			track(en, p[i], &pr[i], entry[i]);
+			e = track(en, p[i], &pr[i], entry[i]);
 		else if (way[i] == WAY_ALONE)
 			track_alone(en, p[i]);
-		leave(en, p[i], way[i] == WAY_READY ? &pr[i] : NULL);
+		if (!e || !is_settled(p[i], e))
+			leave(en, p[i], way[i] == WAY_READY ? &pr[i] : NULL);
 	}
 }
 

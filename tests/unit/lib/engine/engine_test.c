@@ -216,6 +216,37 @@ TEST(a_large_table_grows_and_finds_everything)
 	ct_engine_free(en);
 }
 
+/* So few lines, and mapped flows with two places each, that in time every line has been passed by:
+ * a search must still come to an end. */
+TEST(a_tiny_table_is_searched_to_its_end)
+{
+	enum { MAX = 7, MANY = 100000 };
+	struct ct_engine_config cfg;
+	struct ct_engine *en;
+	struct ct_handle h, live[MAX] = { { 0, 0 } };
+	enum ct_dir dir;
+	struct made m;
+
+	ct_engine_config_default(&cfg);
+	cfg.max = MAX;
+	en = ct_engine_new(&cfg, NULL);
+	for (unsigned i = 0; i < MANY; i++) {
+		struct ct_tuple t;
+
+		if (live[i * 5 % MAX].number)
+			(void)ct_engine_delete(en, live[i * 5 % MAX]);
+		(void)ct_packet_tuple(made_udp(&m, SERVER, 53, CLIENT + i, 3), &t);
+		ct_engine_in(en, made_udp(&m, CLIENT + i, 1, SERVER, 53), 0);
+		(void)ct_engine_set_reply(en, m.p.entry, &t);
+		ct_engine_confirm(en, &m.p, 0);
+		live[i * 5 % MAX] = m.p.entry;
+		(void)ct_packet_tuple(made_udp(&m, CLIENT + i, 2, SERVER, 53), &t);
+		EQ_INT(ct_engine_find(en, &t, 0, &h, &dir), -ENOENT);
+	}
+	EQ_INT(count(en), MAX);
+	ct_engine_free(en);
+}
+
 TEST(bursts_do_what_single_packets_do)
 {
 	enum { MANY = 3000 };
@@ -281,5 +312,5 @@ TAP_MAIN(&tap_udp_becomes_a_stream_after_two_seconds, &tap_tcp_lives_and_its_syn
 	 &tap_entries_end_on_their_tick_and_in_order, &tap_handles_die_with_their_entries,
 	 &tap_unconfirmed_entries_count_but_are_not_found,
 	 &tap_a_full_table_drops_new_connections_only,
-	 &tap_a_large_table_grows_and_finds_everything, &tap_bursts_do_what_single_packets_do,
-	 &tap_settings_are_found_by_every_spelling)
+	 &tap_a_large_table_grows_and_finds_everything, &tap_a_tiny_table_is_searched_to_its_end,
+	 &tap_bursts_do_what_single_packets_do, &tap_settings_are_found_by_every_spelling)
