@@ -195,10 +195,55 @@ def random_set(chance, has_calls=True):
     return "".join(Writer(chance, has_calls).table(family, f"t{i}") for i, family in enumerate(families))
 
 
-def load(run, chance, has_calls=True):
+def translations(chance):
+    """Chains of NAT at several priorities, each rule with one address and port to choose."""
+    def target(verb, side):
+        net = "10.98.0" if verb == "dnat" else "192.0.2"
+        key = "ip daddr" if verb == "dnat" else "ip saddr"
+        near = "10.98.0" if verb == "dnat" else "10.97.0"
+        return chance.choice([
+            f"ip protocol {chance.choice(['tcp', 'udp'])} {verb} to {net}.{chance.randint(20, 29)}:{chance.randint(2000, 2009)}",
+            f"{verb} to {net}.{chance.randint(20, 29)}",
+            f"{verb} to {key} map {{ {near}.2 : {net}.40, {near}.3 : {net}.41 }}",
+            f"{verb} to {key} map @moved{side}",
+            f"{verb} ip prefix to {key} map {{ {near}.0/24 : {net}.0/24 }}",
+            f"tcp dport 80 {verb} ip addr . port to {key} map @both{side}",
+            f"meta l4proto {{ tcp, udp }} {verb} ip addr . port to {key} map {{ {near}.2 : {net}.9 . 81 }}",
+            f"{verb} to numgen inc mod 2 map {{ 0 : {net}.50, 1 : {net}.51 }}",
+            f"{verb} to jhash ip saddr . th dport mod 2 seed 0x5 map {{ 0 : {net}.60, 1 : {net}.61 }}"
+            if side == "" else f"{verb} to {net}.77"])
+
+    text = ""
+    for n, family in enumerate(chance.choices(["ip", "inet"], k=2)):
+        text += f"table {family} nat{n} {{\n"
+        text += "\tmap moved_dnat { type ipv4_addr : ipv4_addr; elements = { 10.98.0.2 : 10.98.0.99 } }\n"
+        text += "\tmap moved_snat { type ipv4_addr : ipv4_addr; elements = { 10.97.0.2 : 192.0.2.99 } }\n"
+        text += "\tmap both_dnat { type ipv4_addr : ipv4_addr . inet_service; elements = { 10.98.0.2 : 10.98.0.9 . 81, 10.98.0.3 : 10.98.0.8 . 82 } }\n"
+        text += "\tmap both_snat { type ipv4_addr : ipv4_addr . inet_service; elements = { 10.97.0.2 : 192.0.2.9 . 5001 } }\n"
+        for verb, hook, places in (("dnat", "prerouting", (-110, -100, -90)),
+                                   ("snat", "postrouting", (90, 100, 110))):
+            text += (f"\tchain {hook} {{\n\t\ttype nat hook {hook} priority "
+                     f"{chance.choice(places)}; policy accept;\n")
+            for _ in range(chance.randint(1, 5)):
+                match = chance.choice(["", "tcp dport 80 ", "udp dport 53 ", "ip saddr 10.97.0.2 ",
+                                       'iifname "eth0" ', "meta l4proto udp ",
+                                       "ip daddr { 10.98.0.2, 10.97.0.1 } "])
+                what = target(verb, "_" + verb)
+                if chance.random() < 0.25:
+                    what = ("tcp dport 22 redirect to :2222" if verb == "dnat" else
+                            "masquerade")
+                if chance.random() < 0.1:
+                    what = "accept"
+                text += f"\t\t{match}counter {what}\n"
+            text += "\t}\n"
+        text += "}\n"
+    return text
+
+
+def load(run, chance, has_calls=True, make=None):
     """Loads a random rule set by @run(text), less the rules that nft refuses: those that ask for two
     protocols at once, and the like. What was loaded."""
-    lines = random_set(chance, has_calls).splitlines()
+    lines = (make(chance) if make else random_set(chance, has_calls)).splitlines()
     while True:
         text = "\n".join(lines) + "\n"
         done = run(text)

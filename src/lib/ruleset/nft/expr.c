@@ -187,17 +187,27 @@ static enum ct_truth load_map(struct ct_nft_expr *e, struct ct_nft_judging *j,
 	return CT_YES;
 }
 
+/* The key is asked for once: numbers that are counted count. */
 enum ct_truth ct_nft_load_range(struct ct_nft_expr *e, struct ct_nft_judging *j,
 				struct ct_nft_data *from, struct ct_nft_data *to)
 {
-	enum ct_truth is_there = ct_nft_load(e, j, from);
-	const struct ct_nft_elem *el;
+	const struct ct_nft_elem *el = NULL;
+	enum ct_truth is_there =
+		e->load == load_map ? map_find(e, j, &el) : ct_nft_load(e, j, from);
 
+	if (is_there == CT_UNSURE && !j->doubt)
+		j->doubt = e->name;
+	if (is_there != CT_YES)
+		return is_there;
+	if (el) {
+		from->size = ct_nft_shape_size(&e->shape);
+		memcpy(from->bytes, el->data, from->size);
+	}
 	*to = *from;
-	if (is_there == CT_YES && e->load == load_constant)
-		*to = e->range[1];
-	else if (is_there == CT_YES && e->load == load_map && map_find(e, j, &el) == CT_YES)
+	if (el)
 		memcpy(to->bytes, el->data_to, to->size);
+	else if (e->range)
+		*to = e->range[1];
 	return is_there;
 }
 

@@ -112,6 +112,21 @@ static uint8_t family_of(const struct ct_nft_reading *r, const struct ct_value *
 	return ct_value_get(v, "addr") ? r->table->family : CT_FAMILY_UNSPEC;
 }
 
+/* What a constant address is; an anonymous map may give an address and a port. */
+static struct ct_nft_shape shape_of(const struct ct_nft_stmt *s, const struct ct_value *addr)
+{
+	struct ct_nft_shape shape =
+		ct_nft_shape_of(s->family == CT_FAMILY_IPV6 ? CT_NFT_IPV6 : CT_NFT_IPV4, 0);
+	const struct ct_value *of = ct_value_get(ct_value_get(addr, "map"), "data");
+	const struct ct_value *set = ct_value_get(of, "set");
+	const struct ct_value *elem = set && set->type == CT_VALUE_LIST ? set->first : NULL;
+
+	if (elem && elem->type == CT_VALUE_LIST && elem->len == 2 &&
+	    ct_value_get(elem->first->next, "concat"))
+		shape.part[shape.n++] = ct_nft_shape_of(CT_NFT_INET_SERVICE, 0).part[0];
+	return shape;
+}
+
 int ct_nft_read_nat(struct ct_nft_reading *r, struct ct_value *v, struct ct_nft_stmt *s)
 {
 	const struct ct_value *addr = ct_value_get(v, "addr"), *port = ct_value_get(v, "port");
@@ -122,7 +137,7 @@ int ct_nft_read_nat(struct ct_nft_reading *r, struct ct_value *v, struct ct_nft_
 	s->family = family_of(r, v);
 	if ((addr && !s->family) || flags_read(ct_value_get(v, "flags"), s) < 0)
 		return ct_nft_read_effect(r, v, s);
-	addrs = ct_nft_shape_of(s->family == CT_FAMILY_IPV6 ? CT_NFT_IPV6 : CT_NFT_IPV4, 0);
+	addrs = shape_of(s, addr);
 	s->left = addr ? ct_nft_expr_read(r, addr, &addrs) : NULL;
 	s->right = port ? ct_nft_expr_read(r, port, &parts) : NULL;
 	if ((addr && !s->left) || (port && !s->right))
