@@ -6,7 +6,7 @@
  *
  * The input is a sequence of packets, each behind 3 bytes: where it comes from, and its size.
  */
-#include "lib/hooks/hooks.h"
+#include <conntune/hooks.h>
 
 #include <stdlib.h>
 #include <string.h>

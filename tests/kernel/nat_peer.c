@@ -18,8 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/hooks/hooks.h"
 #include "ops/rules/rules.h"
+#include <conntune/hooks.h>
 
 enum { MAX_LINES = 64, MAX_PACKET = 1 << 16 };
 

@@ -13,7 +13,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/clean.h"
-#include "lib/hooks/hooks.h"
+#include <conntune/hooks.h>
 
 enum { ROOM = 65536 + 64, MTU = 1500 };
 

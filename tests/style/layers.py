@@ -60,6 +60,8 @@ PUBLIC = {
     "engine_setting.def": "lib/engine",
     "engine_stat.def": "lib/engine",
     "helper.def": "lib/engine",
+    "hooks.h": "lib/hooks",
+    "route.h": "lib/hooks",
     "nat.h": "lib/nat",
     "nat_range.h": "lib/ct",
     "ruleset.h": "lib/ruleset",

@@ -5,7 +5,7 @@
 #ifndef CT_HOOKS_ASK_H
 #define CT_HOOKS_ASK_H
 
-#include "lib/hooks/hooks.h"
+#include <conntune/hooks.h>
 
 /* Fills @ask with functions that answer from @h, which is borrowed. */
 void ct_hooks_ask(struct ct_hooks *h, struct ct_rule_ask *ask);

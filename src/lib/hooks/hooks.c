@@ -3,7 +3,7 @@
  * The walk of hooks.h. Answers to Linux 6.18: the priorities of enum nf_ip_hook_priorities,
  * ip_rcv(), ip_forward(), ip_local_deliver(), ip_output(), nf_conntrack_in(), nf_confirm().
  */
-#include "lib/hooks/hooks.h"
+#include <conntune/hooks.h>
 
 #include <limits.h>
 #include <string.h>

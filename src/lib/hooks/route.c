@@ -4,7 +4,7 @@
  * fib_validate_source(), ip_mc_validate_source(), ip_rcv_options(), ip_route_output_key_hash(),
  * ip6_route_input(), ip6_mc_input(), ip6_forward().
  */
-#include "lib/hooks/route.h"
+#include <conntune/route.h>
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #ifndef CT_HOOKS_WALK_H
 #define CT_HOOKS_WALK_H
 
-#include "lib/hooks/hooks.h"
+#include <conntune/hooks.h>
 
 struct passing {
 	struct ct_hooks *h;

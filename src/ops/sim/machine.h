@@ -14,7 +14,7 @@
 #include <conntune/err.h>
 
 #include "lib/base/arena.h"
-#include "lib/hooks/route.h"
+#include <conntune/route.h>
 
 enum { SIM_MAX_ROUTES = 1 << 20, SIM_MAX_ADDRS = 1 << 16, SIM_MAX_IFACES = 4096 };
 

@@ -17,10 +17,10 @@
 #define OPS_SIM_SIM_H
 
 #include "lib/base/clean.h"
-#include "lib/hooks/hooks.h"
 #include "ops/capture/merge.h"
 #include "ops/sim/machine.h"
 #include "ops/sim/series.h"
+#include <conntune/hooks.h>
 
 enum {
 	SIM_MAX_HELPERS = 16,

@@ -8,7 +8,7 @@
 #include <conntune/defrag.h>
 #include <conntune/engine.h>
 
-#include "lib/hooks/route.h"
+#include <conntune/route.h>
 
 /* What a sysctl can change; borrowed. */
 struct sim_sysctls {

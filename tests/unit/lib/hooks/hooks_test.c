@@ -3,7 +3,7 @@
  * Traffic through rule sets of the field, and the counters that a kernel had afterwards
  * (tests/rulesets/traffic): every rule and every policy must have counted the same.
  */
-#include "lib/hooks/hooks.h"
+#include <conntune/hooks.h>
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * Where packets go: the longest prefix, the lower metric, kinds of routes, sources that are
  * checked.
  */
-#include "lib/hooks/route.h"
+#include <conntune/route.h>
 
 #include <conntune/entry.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * hooks/translate: NAT targets of rule sets on a router and on a host: what leaves, by which
  * interface, and what is told of the way.
  */
-#include "lib/hooks/hooks.h"
+#include <conntune/hooks.h>
 
 #include <stdlib.h>
 #include <string.h>

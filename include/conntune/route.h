@@ -3,8 +3,8 @@
  * Where a packet goes on to: the addresses, routes and interfaces of a machine, and which of them
  * the kernel chooses. One routing table; rules of policy routing are not known here.
  */
-#ifndef CT_HOOKS_ROUTE_H
-#define CT_HOOKS_ROUTE_H
+#ifndef CONNTUNE_ROUTE_H
+#define CONNTUNE_ROUTE_H
 
 #include <conntune/packet.h>
 

@@ -2,16 +2,22 @@
  *
  * A packet's whole way: reassembly, raw, tracker, mangle, nat, filter, security at each hook it
  * passes, then confirm; and nft's base chains among them, each at its priority.
+ *
+ *     struct ct_hooks h = { .engine = en, .nat = nat, .rules4 = rs, .router = router };
+ *     ct_packet_init(&p, bytes, size);
+ *     if (ct_packet_receive(&p) == 0)
+ *             ct_hooks_packet(&h, &p, &way, now, &passage);
+ *
+ * passage says what became of it; its data and size are the packet as it leaves.
  */
-#ifndef CT_HOOKS_HOOKS_H
-#define CT_HOOKS_HOOKS_H
+#ifndef CONNTUNE_HOOKS_H
+#define CONNTUNE_HOOKS_H
 
 #include <conntune/defrag.h>
 #include <conntune/engine.h>
 #include <conntune/nat.h>
+#include <conntune/route.h>
 #include <conntune/ruleset.h>
-
-#include "lib/hooks/route.h"
 
 /* A moment of a packet's way that is told. */
 enum ct_trace_kind {
