@@ -24,7 +24,8 @@ SCTP_CHUNKS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 63, 192, 25
 ICMP_TYPES = [8, 8, 8, 0, 0, 13, 14, 15, 16, 17, 18, 9, 10, 30]
 ICMPV6_TYPES = [128, 128, 129, 129, 139, 140, 130, 133, 135, 143, 151, 153, 137]
 WEIGHTS = {"tcp": 60, "udp": 8, "icmp": 8, "icmp_error": 8, "sctp": 14, "gre": 2, "other": 2,
-           "extension": 2, "fragments": 2, "ip_options": 1, "odd_address": 1}
+           "extension": 2, "fragments": 2, "ip_options": 1, "odd_address": 1,
+           "jumbogram": .5}
 
 
 def word(value):
@@ -219,6 +220,14 @@ class Traffic:
                         "198.51.100.255", "224.0.0.1", "255.255.255.255")
         src, dst = self.pick((src, odd), (odd, dst), (odd, odd))
         self.emit(src, dst, 17, struct.pack(">HHHH", 5300 + self.below(3), 53, 12, 0) + b"abcd")
+
+    def jumbogram(self):
+        """IPv6 that says its length in an option, of which none is long enough."""
+        payload = struct.pack(">BBBBI", 17, 0, 0xc2, 4, self.pick(0, 20, 65535, 65536, 1 << 31))
+        payload += struct.pack(">HHHH", 5400, 53, 12, 0) + b"abcd"
+        packet = ip("2001:db8:1::10", "2001:db8:2::20", 0, payload)
+        length = self.pick(len(payload), 0, 0, 8)
+        self.packets.append(packet[:4] + struct.pack(">H", length) + packet[6:])
 
     # ---------------------------------------------------------------- fragments
 

@@ -45,8 +45,14 @@ static int receive_ipv4(struct ct_packet *p)
 	return 0;
 }
 
+/* ipv6_hop_jumbo(): more than the header could say, and no more than there is. */
+static bool is_jumbogram(const struct ct_packet *p, uint32_t payload)
+{
+	return wire_be16(p->data + 4) == 0 && payload > MAX_IPV4 && payload <= p->size - 40;
+}
+
 /* ip6_tlvopt_unknown(): the two high bits of an unknown option say whether it may be skipped. */
-static bool is_option_fine(const uint8_t *option, uint32_t at)
+static bool is_option_fine(const struct ct_packet *p, const uint8_t *option, uint32_t at)
 {
 	enum { ROUTER_ALERT = 5, JUMBO = 0xc2 };
 
@@ -54,17 +60,17 @@ static bool is_option_fine(const uint8_t *option, uint32_t at)
 	case ROUTER_ALERT:
 		return option[1] == 2;
 	case JUMBO:
-		/* Long packets come from nowhere near a capture. */
-		return option[1] == 4 && (at & 3) == 2 && wire_be32(option + 2) > MAX_IPV4;
+		return option[1] == 4 && (at & 3) == 2 && is_jumbogram(p, wire_be32(option + 2));
 	default:
 		return option[0] >> 6 == 0;
 	}
 }
 
 /* ip6_parse_tlv() for the hop-by-hop header, the only one that every node reads. */
-static bool are_options_fine(const uint8_t *header, uint32_t size)
+static bool are_options_fine(const struct ct_packet *p, uint32_t size)
 {
 	enum { MAX_PADDING = 7, MAX_OPTIONS = 8 };
+	const uint8_t *header = p->data + 40;
 	unsigned padding = 0, count = 0;
 
 	for (uint32_t at = 2; at < size;) {
@@ -78,7 +84,7 @@ static bool are_options_fine(const uint8_t *header, uint32_t size)
 				if (header[at + i] != 0)
 					return false;
 		} else {
-			if (++count > MAX_OPTIONS || !is_option_fine(header + at, 40 + at))
+			if (++count > MAX_OPTIONS || !is_option_fine(p, header + at, 40 + at))
 				return false;
 			padding = 0;
 		}
@@ -99,7 +105,7 @@ static int receive_hop_options(struct ct_packet *p)
 	size = (p->data[41] + 1U) * 8;
 	if (p->size < 40 + size)
 		return refuse(p, "ipv6: hop-by-hop header is cut short");
-	return are_options_fine(p->data + 40, size) ? 0 : refuse(p, "ipv6: hop-by-hop option");
+	return are_options_fine(p, size) ? 0 : refuse(p, "ipv6: hop-by-hop option");
 }
 
 static int receive_ipv6(struct ct_packet *p)
