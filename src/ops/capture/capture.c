@@ -311,8 +311,11 @@ static int read_body(struct capture *c, uint32_t type, const uint8_t *body, uint
 			return 2;
 		wire = get32(c, body);
 		interface = c->interfaces[c->first_interface].snap;
-		return make_frame(c, out, 0, 0, body + 4,
-				  interface && interface < wire ? interface : wire, wire, size - 4);
+		if (interface == 0 || interface > wire)
+			interface = wire;
+		(void)make_frame(c, out, 0, 0, body + 4, interface, wire, size - 4);
+		out->at = 0; /* this block has no time, whatever its interface's offset */
+		return 1;
 	default:
 		return 2;
 	}
