@@ -412,6 +412,23 @@ static int feed(struct replay *r, const struct common_options *common, struct me
 	return more;
 }
 
+/* Rules that ask for what is not here: a helper, a match. */
+static void warn_doubt(const struct replay *r, const struct common_options *common)
+{
+	const struct sim_outcome *o = sim_outcome(r->sim);
+
+	char line[32] = "";
+
+	if (o->n_doubtful == 0)
+		return;
+	if (o->doubt_line)
+		(void)snprintf(line, sizeof(line), ", line %u", o->doubt_line);
+	cmd_warn(common,
+		 "%llu packets meet rules that cannot be judged here, the first of them '%s' in "
+		 "table %s%s",
+		 (unsigned long long)o->n_doubtful, o->doubt, o->doubt_table, line);
+}
+
 static int replay_files(struct replay *r, const struct common_options *common, struct merge *m)
 {
 	int result;
@@ -428,6 +445,7 @@ static int replay_files(struct replay *r, const struct common_options *common, s
 		return EXIT_FAILED;
 	if (merge_is_cut(m))
 		cmd_warn(common, "the capture ends inside a frame");
+	warn_doubt(r, common);
 	if (show(r, common) != EXIT_DONE)
 		return EXIT_FAILED;
 	return result < 0 ? EXIT_FAILED : EXIT_DONE;

@@ -295,7 +295,11 @@ static void count_passage(struct sim_outcome *o, const struct ct_packet *p,
 		return;
 	}
 	o->by_info[p->info]++;
-	o->n_doubtful += was->depends_on != NULL;
+	if (was->depends_on && o->n_doubtful++ == 0) {
+		o->doubt = was->depends_on;
+		o->doubt_table = was->depends_table;
+		o->doubt_line = was->depends_line;
+	}
 	if (p->verdict == CT_DROP)
 		o->n_dropped++;
 	else if (was->table && !was->is_through)

@@ -95,7 +95,9 @@ struct sim_outcome {
 	uint64_t n_dropped;   /* by the tracker */
 	uint64_t n_by_rules;  /* dropped by rules */
 	uint64_t n_unrouted;
-	uint64_t n_doubtful; /* whose fate depends on what a model cannot know */
+	uint64_t n_doubtful;		 /* whose fate depends on what a model cannot know */
+	const char *doubt, *doubt_table; /* what that was for the first of them; null */
+	uint32_t doubt_line;
 	uint64_t by_info[SIM_INFOS], by_fate[SIM_FATES];
 	uint64_t peak;
 	ct_time peak_at;
