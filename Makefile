@@ -35,7 +35,7 @@ test:
 	@tools/test $(BUILD)
 
 test-slow:
-	@tools/install-packages build test
+	@tools/install-packages build test slow
 	@tools/test --slow $(BUILD)
 
 bench:
