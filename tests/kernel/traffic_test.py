@@ -4,7 +4,8 @@ every byte of those that come out, and on the counters of every rule. A router o
 between two tunnels, lan0 and wan0, whose other ends are this program: a packet written into one is
 carried through before the call returns, and stands at the other when it came out.
 
-CTT_SEED repeats a run, CTT_SETS makes it longer, CTT_ONE runs a single set and shows it."""
+CTT_SEED repeats a run, CTT_SETS makes it longer, CTT_ONE runs a single set and shows it, CTT_CONNLIMIT
+has connlimit among the matches."""
 import errno
 import fcntl
 import os

@@ -11,6 +11,7 @@
 
 #include "lib/base/clean.h"
 #include "lib/ruleset/ext.h"
+#include "lib/ruleset/index.h"
 
 static int fault(struct ct_reading *r, uint32_t line, const char *what, const char *word)
 {
@@ -184,6 +185,8 @@ int ct_rule_table_check(struct ct_reading *r, struct ct_rule_table *t)
 	for (struct ct_rule_chain *c = r->rs->is_strict ? t->chains : NULL; c; c = c->next)
 		for (struct ct_rule *rule = c->first; ret == 0 && rule; rule = rule->next)
 			ret = rule_check(r, t, c, rule);
+	for (struct ct_rule_chain *c = t->chains; ret == 0 && c; c = c->next)
+		ret = ct_rule_index_make(r->rs, c);
 	if (ret == -ENOMEM)
 		ct_err_set(r->err, ret, "line %u: not enough memory", (unsigned)r->line);
 	return ret;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/ruleset/ext.h"
+#include "lib/ruleset/index.h"
 
 #define MAX_DEPTH 512 /* calls within calls; beyond, the packet is dropped as in the kernel */
 
@@ -143,6 +144,8 @@ struct walk {
 	struct ct_rule_chain *base, *chain;
 	struct ct_rule *rule;
 	const char *table;
+	bool is_indexed;	    /* the rules of long chains are looked up */
+	struct ct_rule_heads heads; /* of the chain, when it has an index */
 };
 
 static void decide(struct ct_judging *j, const struct walk *w, const struct ct_rule *r,
@@ -151,6 +154,24 @@ static void decide(struct ct_judging *j, const struct walk *w, const struct ct_r
 	j->out->fate = fate;
 	j->out->chain = w->chain->name;
 	j->out->line = r->line;
+}
+
+/* The first rule from @r on that the packet can meet; null at the end of the chain. */
+static struct ct_rule *from(struct walk *w, struct ct_rule *r)
+{
+	if (!r || !w->is_indexed || !w->chain->index)
+		return r;
+	return ct_rule_index_next(&w->heads, r->number);
+}
+
+/* The walk is in @chain now, at its rule @r. */
+static void stand(const struct ct_judging *j, struct walk *w, struct ct_rule_chain *chain,
+		  struct ct_rule *r)
+{
+	w->chain = chain;
+	if (r && w->is_indexed && chain->index)
+		ct_rule_index_find(chain->index, j, &w->heads);
+	w->rule = from(w, r);
 }
 
 static bool enter(struct ct_judging *j, struct walk *w, struct ct_rule *r)
@@ -162,8 +183,7 @@ static bool enter(struct ct_judging *j, struct walk *w, struct ct_rule *r)
 		}
 		w->stack[w->depth++] = (struct call){ r->next, w->chain };
 	}
-	w->chain = r->jump;
-	w->rule = r->jump->first;
+	stand(j, w, r->jump, r->jump->first);
 	return false;
 }
 
@@ -182,7 +202,7 @@ static bool act(struct ct_judging *j, struct walk *w, struct ct_rule *r)
 {
 	enum ct_step step;
 
-	w->rule = r->next;
+	w->rule = from(w, r->next);
 	switch ((enum ct_rule_verdict)r->verdict) {
 	case CT_RULE_CONTINUE:
 		return false;
@@ -227,7 +247,7 @@ static bool try_rule(struct ct_judging *j, struct walk *w, struct ct_rule *r)
 	if (fits == CT_UNSURE && !only_watches(r))
 		doubt_add(j, r, doubt);
 	if (fits != CT_YES) {
-		w->rule = r->next;
+		w->rule = from(w, r->next);
 		return false;
 	}
 	r->packets++;
@@ -246,8 +266,7 @@ static void walk_chains(struct ct_judging *j, struct walk *w)
 		}
 		if (w->depth > 0) {
 			w->depth--;
-			w->rule = w->stack[w->depth].back;
-			w->chain = w->stack[w->depth].chain;
+			stand(j, w, w->stack[w->depth].chain, w->stack[w->depth].back);
 			continue;
 		}
 		w->base->packets++;
@@ -285,9 +304,10 @@ int ct_ruleset_judge(struct ct_ruleset *rs, const char *table, enum ct_at at,
 	if (!begin(&j, rs, p, out))
 		return -EBADMSG;
 	w.depth = 0;
-	w.base = w.chain = base;
-	w.rule = base->first;
+	w.base = base;
 	w.table = table;
+	w.is_indexed = ct_rule_index_fits(&j);
+	stand(&j, &w, base, base->first);
 	walk_chains(&j, &w);
 	if (j.zone_is_mark)
 		out->zone = (uint16_t)out->mark;

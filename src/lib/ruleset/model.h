@@ -17,6 +17,7 @@ struct ct_option_def;
 struct ct_hashlimit;
 struct ct_recent_list;
 struct ct_rule_chain;
+struct ct_rule_index;
 
 /* One option of an extension, in two forms: the text that is written, and what judging needs. */
 struct ct_rule_option {
@@ -74,6 +75,7 @@ struct ct_rule {
 	struct ct_rule_chain *jump; /* with CT_RULE_JUMP */
 	uint64_t packets, bytes;
 	uint32_t line;
+	uint32_t number; /* in an indexed chain: its place */
 	uint16_t flags;	 /* enum ct_rule_flag */
 	uint8_t verdict; /* enum ct_rule_verdict */
 	uint8_t proto;	 /* 0: any */
@@ -83,6 +85,7 @@ struct ct_rule_chain {
 	struct ct_rule_chain *next;
 	const char *name;
 	struct ct_rule *first, **end;
+	const struct ct_rule_index *index; /* of a long chain; or null */
 	uint32_t n_rules, line;
 	uint64_t packets, bytes; /* of the policy */
 	uint8_t policy;		 /* enum ct_rule_verdict; CT_RULE_CONTINUE for a user chain */
