@@ -12,7 +12,9 @@
 
 #include "ops/capture/capture.h"
 
-enum { MAX_ITEMS = 1 << 22, NONE = UINT32_MAX };
+enum { MAX_ITEMS = 1 << 22 };
+
+#define NONE UINT32_MAX
 
 /* Things of @size bytes in the order they came, found again by their first @key_size bytes. */
 struct ordered {

@@ -193,10 +193,12 @@ static int make_packet(struct sim *s, const struct frame *f, struct ct_packet *p
 static bool is_sent(const struct sim *s, const struct ct_packet *p, const char *captured,
 		    const char **in)
 {
+	const struct sim_machine *m = s->cfg.machine;
 	bool has_addrs = p->data[0] >> 4 == 4 || (p->data[0] >> 4 == 6 && p->size >= 40);
 
-	*in = NULL;
-	return has_addrs && sim_machine_way(s->cfg.machine, p, captured, in);
+	/* A router of which nothing is known has no interfaces to tell apart. */
+	*in = m->is_host || m->n_ifaces > 0 ? NULL : captured;
+	return has_addrs && (m->is_host || m->n_ifaces > 0) && sim_machine_way(m, p, captured, in);
 }
 
 /* What a rule in the raw table would have done. */
