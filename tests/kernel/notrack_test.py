@@ -2,6 +2,7 @@
 """The outages of well-known write-ups, made, found beforehand, and repaired: a web server behind the
 rules of an old distribution, exempted from tracking by hand, by half, and by conntune notrack."""
 import os
+import shlex
 import socket
 import tempfile
 
@@ -171,6 +172,43 @@ def test_half():
         web.ns.run("conntrack", "-F", check=False)
         assert web.is_reached()
         assert web.entries() == 0
+
+
+def checked(web_dir, before, after):
+    """Runs the check of each class that changes; how many the kernel was asked about."""
+    names = []
+    for name, text in (("before.v4", before), ("after.v4", after)):
+        names.append(os.path.join(web_dir, name))
+        with open(names[-1], "w", encoding="ascii") as f:
+            f.write(text)
+    done = k.conntune("prove", "--json", *names)
+    n = 0
+    for change in k.as_json(done)["changes"]:
+        if "check" not in change:
+            continue
+        argv = shlex.split(change["check"])
+        told = k.as_json(k.conntune(*argv[1:], "--json"))
+        assert told["different"] == 0, (change, told)
+        is_gone = told["packets"][-1]["fate"] == "gone"
+        want = {"no longer accepted": True, "accepted now": False}.get(change["change"], is_gone)
+        assert is_gone == want, (change, told["packets"][-1])
+        n += 1
+    return n
+
+
+def test_witness():
+    """the kernel confirms the witness of every class that changes its fate"""
+    half = FILTER.replace(":OUTPUT ACCEPT", ":OUTPUT DROP").replace(
+        "COMMIT", "-A OUTPUT -m state --state ESTABLISHED -j ACCEPT\nCOMMIT")
+    pairs = [(FILTER, RAW.format(IN + OUT) + FILTER), (half, RAW.format(IN) + half),
+             (FILTER, FILTER.replace("--dport 22", "--dport 23")),
+             (FILTER, FILTER.replace("-A INPUT -p icmp -j ACCEPT\n", "")),
+             (FILTER, FILTER.replace("RELATED,ESTABLISHED", "RELATED")),
+             (FILTER, FILTER.replace("-A INPUT -i lo -j ACCEPT\n", "")),
+             (FILTER, FILTER.replace("--state NEW ", "! --state ESTABLISHED "))]
+    with tempfile.TemporaryDirectory(prefix="ctt-") as place:
+        n = [checked(place, before, after) for before, after in pairs]
+    assert all(n), n
 
 
 k.main(globals())

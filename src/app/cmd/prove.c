@@ -2,6 +2,7 @@
  *
  * conntune prove: every packet that a changed rule set treats otherwise than the one before.
  */
+#include <conntune/entry.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -84,6 +85,37 @@ static void put_stand(struct proving *v, const char *key, const char *label,
 	writer_para(v->w, 6, text);
 }
 
+/* The command that asks the running kernel about the witness, under the new rules. Packets on their
+ * way through take routes that only the machine knows. */
+static void put_check(struct proving *v, const struct ct_witness *w)
+{
+	bool is_from_here = w->way == CT_WAY_SENT || w->way == CT_WAY_LOOPED;
+	bool is_answer =
+		!ct_proof_fate_at(v->p, ct_proof_openers(v->p, v->before->rules, w->way), w);
+	char text[640], own[64];
+	struct ct_text t;
+
+	if (w->way == CT_WAY_FORWARDED || w->state == CT_PROOF_RELATED)
+		return;
+	ct_text_init(&t, own, sizeof(own));
+	ct_addr_format(is_from_here ? &w->src : &w->dst, w->family, false, &t);
+	ct_text_init(&t, text, sizeof(text));
+	ct_text_printf(&t, "%sconntune trace --verify --host --local %s",
+		       v->common->is_json ? "" : "check\n    ", own);
+	if (w->way == CT_WAY_LOOPED) {
+		ct_text_str(&t, " --local ");
+		ct_addr_format(&w->dst, w->family, false, &t);
+	}
+	ct_text_printf(&t, " --rules%s %s '", w->family == CT_FAMILY_IPV6 ? "6" : "",
+		       v->after->name);
+	ct_witness_conversation(w, is_answer, &t);
+	ct_text_char(&t, '\'');
+	if (v->common->is_json)
+		writer_str(v->w, "check", NULL, text);
+	else
+		writer_para(v->w, 6, text);
+}
+
 static void text_class(struct proving *v, const char *class, const char *choices,
 		       const char *witness, const struct ct_witness *w)
 {
@@ -142,6 +174,7 @@ static bool tell(void *user, const struct ct_class *c)
 		text_class(v, class, choices, witness, &w);
 	put_stand(v, "before", "before  ", v->before, &w);
 	put_stand(v, "after", "after   ", v->after, &w);
+	put_check(v, &w);
 	if (v->common->is_json)
 		writer_end(v->w);
 	v->n++;

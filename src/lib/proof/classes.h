@@ -53,6 +53,10 @@ void ct_class_witness(struct ct_proof *p, const struct ct_class *c, struct ct_wi
 /* "tcp 198.51.100.7:40000 > 192.0.2.10:8080 S", as `conntune trace` takes it. */
 void ct_witness_text(const struct ct_witness *w, struct ct_text *to);
 
+/* The same as the last of the packets that bring it into its state: "tcp ... S; < SA". @is_answer:
+ * the other end began. */
+void ct_witness_conversation(const struct ct_witness *w, bool is_answer, struct ct_text *to);
+
 /* "NEW", ... */
 const char *ct_proof_state_name(enum ct_proof_state s);
 

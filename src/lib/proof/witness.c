@@ -108,7 +108,8 @@ static void iface(struct choosing *c, enum ct_field f, char to[static 16])
 /* Who opened the connection has the high port; a NEW packet of TCP is a SYN. */
 void ct_class_witness(struct ct_proof *p, const struct ct_class *class, struct ct_witness *w)
 {
-	bool is_new, from_here = class->way == CT_WAY_SENT || class->way == CT_WAY_LOOPED;
+	bool is_new, is_invalid,
+		from_here = class->way == CT_WAY_SENT || class->way == CT_WAY_LOOPED;
 	struct choosing left = { p, ct_dd_and(p->d, ct_proof_domain(p, class->way), class->rest) };
 	struct choosing *c = &left;
 
@@ -117,13 +118,18 @@ void ct_class_witness(struct ct_proof *p, const struct ct_class *class, struct c
 	*w = (struct ct_witness){ .way = class->way, .family = p->family };
 	w->state = (enum ct_proof_state)NUMBER(c, STATE, CT_PROOF_NEW, CT_PROOF_ESTABLISHED);
 	is_new = w->state == CT_PROOF_NEW;
+	is_invalid = w->state == CT_PROOF_INVALID; /* as a SYN/ACK without its SYN is */
 	w->has_snat = NUMBER(c, HAS_SNAT, 0);
 	w->has_dnat = NUMBER(c, HAS_DNAT, 0);
 	w->proto = (uint8_t)NUMBER(c, PROTO, 6, 17, 1, 58);
 	iface(c, CT_FIELD_IIF, w->in);
 	iface(c, CT_FIELD_OIF, w->out);
 	w->is_fragment = NUMBER(c, FRAGMENT, 0);
-	w->flags = (uint8_t)NUMBER(c, FLAGS, is_new ? 0x02 : 0x10, 0x10, 0x12, 0x18, 0x11, 0x04);
+	w->flags = (uint8_t)NUMBER(c, FLAGS,
+				   is_new	? 0x02
+				   : is_invalid ? 0x12
+						: 0x10,
+				   0x10, 0x12, 0x18, 0x11, 0x04);
 	w->icmp_type = (uint8_t)NUMBER(c, ICMP_TYPE, p->family == CT_FAMILY_IPV4 ? 8 : 128);
 	w->icmp_code = (uint8_t)NUMBER(c, ICMP_CODE, 0);
 	w->dport = (uint16_t)NUMBER(c, DPORT, 40000);
@@ -192,8 +198,32 @@ void ct_witness_text(const struct ct_witness *w, struct ct_text *to)
 	if (w->proto == 1 || w->proto == 58)
 		ct_text_printf(to, " type %u code %u", (unsigned)w->icmp_type,
 			       (unsigned)w->icmp_code);
-	if (w->in[0])
+	if (w->way == CT_WAY_SENT || w->way == CT_WAY_LOOPED)
+		ct_text_str(to, " out");
+	else if (w->in[0])
 		ct_text_printf(to, " in %s", w->in);
-	if (w->out[0])
-		ct_text_printf(to, " out %s", w->out);
+}
+
+void ct_witness_conversation(const struct ct_witness *w, bool is_answer, struct ct_text *to)
+{
+	bool is_later = w->state == CT_PROOF_ESTABLISHED || w->state == CT_PROOF_RELATED;
+	struct ct_witness first = *w;
+
+	if (!is_later) {
+		ct_witness_text(w, to);
+		return;
+	}
+	if (is_answer) {
+		first.src = w->dst;
+		first.dst = w->src;
+		first.sport = w->dport;
+		first.dport = w->sport;
+		first.way = ct_way_kind_answer(w->way);
+		memcpy(first.in, w->out, sizeof(first.in));
+	}
+	first.flags = 0x02;
+	ct_witness_text(&first, to);
+	ct_text_str(to, w->proto == 6 ? "; < SA" : "; <");
+	if (!is_answer)
+		ct_text_str(to, w->proto == 6 ? "; > A" : "; >");
 }
