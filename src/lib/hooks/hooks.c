@@ -38,16 +38,17 @@ void ct_walk_look_at_entry(struct passing *g)
 	g->r.entry = g->has_entry ? &g->entry : NULL;
 }
 
-void ct_walk_look_at_addrs(struct passing *g)
+void ct_walk_look_at_addr(struct passing *g, enum ct_manip half)
 {
 	bool is_v6 = g->p->family == CT_FAMILY_IPV6;
-	const struct ct_router *r = &g->h->router;
-	const uint8_t *ip = g->p->data;
+	uint32_t at = is_v6 ? 8 : 12, size = is_v6 ? 16 : 4;
+	uint8_t *type = half == CT_MANIP_SRC ? &g->r.src_type : &g->r.dst_type;
 
-	if (g->p->size < (is_v6 ? 40 : 20))
-		return;
-	g->r.src_type = (uint8_t)ct_hooks_addr_type(r, g->p->family, ip + (is_v6 ? 8 : 12), NULL);
-	g->r.dst_type = (uint8_t)ct_hooks_addr_type(r, g->p->family, ip + (is_v6 ? 24 : 16), NULL);
+	if (half == CT_MANIP_DST)
+		at += size;
+	if (g->p->size >= at + size)
+		*type = (uint8_t)ct_hooks_addr_type(&g->h->router, g->p->family, g->p->data + at,
+						    NULL);
 }
 
 void ct_walk_trace(struct passing *g, enum ct_trace_kind kind, const char *table,
@@ -223,6 +224,13 @@ static bool step_nat(struct passing *g, const char *table)
 	return ct_walk_translate(g) && (g->at != CT_AT_OUTPUT || route_again(g));
 }
 
+/* Whether anything follows behind confirm. */
+static bool is_looked_at(const struct passing *g)
+{
+	return g->h->trace || g->h->rules_nft ||
+	       (g->at == CT_AT_POSTROUTING && g->out->way_on.route == CT_ROUTE_LOCAL);
+}
+
 /* The packet has come through: its entry enters the table. */
 static bool step_confirm(struct passing *g, const char *table)
 {
@@ -231,8 +239,9 @@ static bool step_confirm(struct passing *g, const char *table)
 		ct_engine_confirm(g->h->engine, g->p, g->now);
 	if (g->p->verdict == CT_DROP)
 		return ct_walk_end(g);
-	/* An entry that this packet has ended is gone now; what it was is still seen. */
-	if (g->p->entry.number)
+	/* An entry that this packet has ended is gone now; what it was is still seen. Most packets
+	 * have nobody left who would look. */
+	if (g->p->entry.number && is_looked_at(g))
 		ct_walk_look_at_entry(g);
 	ct_walk_trace(g, CT_TRACE_CONFIRM, NULL, NULL);
 	return true;
@@ -372,7 +381,8 @@ void ct_hooks_packet(struct ct_hooks *h, struct ct_packet *p, const struct ct_wa
 		g.r.trace = tell_rule;
 		g.r.trace_user = &g;
 	}
-	ct_walk_look_at_addrs(&g);
+	ct_walk_look_at_addr(&g, CT_MANIP_SRC);
+	ct_walk_look_at_addr(&g, CT_MANIP_DST);
 	out->is_through = way->is_sent ? send(&g) : receive(&g);
 	if (!out->is_through && h->engine)
 		ct_engine_release(h->engine, p);

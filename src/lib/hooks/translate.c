@@ -172,7 +172,7 @@ static bool rewrite(struct passing *g, enum ct_manip manip)
 	if (!(g->entry.status & bit))
 		return true;
 	g->out->manips |= (uint8_t)(1u << manip);
-	ct_walk_look_at_addrs(g);
+	ct_walk_look_at_addr(g, manip);
 	ct_walk_trace(g, CT_TRACE_NAT, "nat", NULL);
 	return true;
 }

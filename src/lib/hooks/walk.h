@@ -28,9 +28,9 @@ bool ct_walk_table(struct passing *g, const char *table, struct ct_rule_outcome 
 bool ct_walk_apply(struct passing *g, const char *table, const struct ct_rule_outcome *o);
 /* The outcome depends on what @name stands for; the first doubt counts. */
 void ct_walk_doubt(struct passing *g, const char *table, const char *name, uint32_t line);
-/* Looks again at the packet's entry, or at its addresses, which have changed. */
+/* Looks again at the packet's entry, or at one of its addresses, which has changed. */
 void ct_walk_look_at_entry(struct passing *g);
-void ct_walk_look_at_addrs(struct passing *g);
+void ct_walk_look_at_addr(struct passing *g, enum ct_manip half);
 /* The packet ends here, by nobody's rule. Always false. */
 bool ct_walk_end(struct passing *g);
 void ct_walk_trace(struct passing *g, enum ct_trace_kind kind, const char *table,
