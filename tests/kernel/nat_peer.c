@@ -8,6 +8,7 @@
  *     route IFACE ADDR LEN [VIA]
  *     set NAME VALUE                     a sysctl of the tracker
  *     host, seed N
+ *     lend                               packets lend their bytes: a hop is taken from them
  *     p IFACE NS HEX                     a packet that came in; IFACE "-": sent by the host
  *         FATE STATE IFACE HEX           what became of it; "F" forwarded, "L" local, "O" sent, "D"
  *     table, save4, save6, savenft, stats
@@ -29,7 +30,7 @@ struct peer {
 	struct ct_route_addr addrs[MAX_LINES];
 	struct ct_route_line routes[MAX_LINES];
 	unsigned n_addrs, n_routes;
-	bool is_host;
+	bool is_host, lends;
 	char names[MAX_LINES][16];
 	unsigned n_names;
 };
@@ -143,6 +144,10 @@ static void feed(struct peer *k, char **arg)
 	if (strcmp(arg[1], "-") == 0)
 		way = (struct ct_way){ .is_sent = true };
 	ct_packet_init(&p, bytes, size);
+	if (k->lends) {
+		p.bytes = bytes;
+		p.room = sizeof(bytes);
+	}
 	if (ct_packet_receive(&p) < 0) {
 		(void)printf("D - - \n");
 		return;
@@ -209,6 +214,8 @@ static void obey(struct peer *k, char **arg)
 		add_route(k, arg);
 	else if (strcmp(arg[0], "host") == 0)
 		k->is_host = true;
+	else if (strcmp(arg[0], "lend") == 0)
+		k->lends = true;
 	else if (strcmp(arg[0], "seed") == 0)
 		k->engine.seed[0] = (uint8_t)atoi(arg[1]);
 	else if (strcmp(arg[0], "p") == 0)

@@ -93,6 +93,9 @@ class Writer:
             "tcp window " + self.chance.choice(["< 1000", "!= 0"]),
             "tcp option maxseg size " + self.chance.choice(["1460", "1-1000"]),
             "tcp option sack-perm " + self.chance.choice(["exists", "missing"]),
+            "fib saddr . iif oif " + self.chance.choice(["exists", "missing"]),
+            "fib saddr oif " + self.chance.choice(["exists", "missing"]),
+            "fib daddr . iif type " + self.chance.choice(["local", "!= local"]),
             "fib daddr type " + self.chance.choice(["local", "!= local"]),
             "meta l4proto . th dport { tcp . 22, udp . 53, tcp . 80 }",
             "numgen inc mod 3 " + self.chance.choice(["0", "1", "< 2"])]

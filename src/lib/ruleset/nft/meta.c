@@ -9,18 +9,29 @@
 
 #include "lib/ruleset/nft/expr.h"
 
+/* Several keys may ask for one thing, of the type that they say. */
 enum meta {
-#define META(key, id, type, bits) META_##id##_##type,
-#define CT(key, id, type, bits)
-#include "lib/ruleset/nft/key.def"
-#undef META
+	META_LENGTH,
+	META_NFPROTO,
+	META_L4PROTO,
+	META_PROTOCOL,
+	META_MARK,
+	META_IIF,
+	META_OIF,
+	META_PKTTYPE,
+	META_SKUID,
+	META_SKGID,
+	META_CPU,
+	META_DAY,
+	META_IPSEC,
 };
 
 static const struct {
 	const char *key;
 	uint8_t type, bits, meta;
 } metas[] = {
-#define META(key, id, type, bits) { key, CT_NFT_##type, bits, META_##id##_##type },
+#define META(key, id, type, bits) { key, CT_NFT_##type, bits, META_##id },
+#define CT(key, id, type, bits)
 #include "lib/ruleset/nft/key.def"
 #undef CT
 #undef META
@@ -47,6 +58,8 @@ static enum ct_truth give_name(struct ct_nft_data *out, const char *name)
  * address says. What the host sends is its own until it has left. */
 static enum ct_truth give_kind(struct ct_nft_data *out, const struct ct_rule_packet *p)
 {
+	if (p->known & CT_RULE_KNOWS_KIND)
+		return give(out, 1, p->kind);
 	if (!p->in)
 		return give(out, 1, 0);
 	switch ((enum ct_addr_type)p->dst_type) {
@@ -63,32 +76,55 @@ static enum ct_truth give_kind(struct ct_nft_data *out, const struct ct_rule_pac
 	return give(out, 1, 2);
 }
 
+/* What the caller may know of its host. */
+static enum ct_truth load_host(enum meta meta, const struct ct_rule_packet *p,
+			       struct ct_nft_data *out)
+{
+	int64_t s = p->now / CT_NS_PER_S - p->west_min * INT64_C(60);
+
+	if (meta == META_DAY && p->known & CT_RULE_KNOWS_TIME)
+		return give(out, 1, (uint64_t)((s / 86400 + 4) % 7));
+	if (meta == META_CPU && p->known & CT_RULE_KNOWS_CPU)
+		return give(out, 4, p->cpu);
+	if (meta == META_IPSEC && p->known & CT_RULE_KNOWS_NO_IPSEC)
+		return give(out, 1, 0);
+	if ((meta != META_SKUID && meta != META_SKGID) || !(p->known & CT_RULE_KNOWS_SOCKET))
+		return CT_UNSURE;
+	if (!p->has_socket)
+		return CT_NO;
+	return give(out, 4, meta == META_SKUID ? p->uid : p->gid);
+}
+
 static enum ct_truth load_meta(struct ct_nft_expr *e, struct ct_nft_judging *j,
 			       struct ct_nft_data *out)
 {
 	bool is_v6 = j->family == CT_FAMILY_IPV6;
 
 	switch ((enum meta)e->n[0]) {
-	case META_LENGTH_INTEGER:
+	case META_LENGTH:
 		return give(out, 4, j->size);
-	case META_NFPROTO_NF_PROTO:
+	case META_NFPROTO:
 		return give(out, 1, is_v6 ? 10 : 2);
-	case META_L4PROTO_INET_PROTO:
+	case META_L4PROTO:
 		return j->has_proto ? give(out, 1, j->proto) : CT_NO;
-	case META_PROTOCOL_ETHER_TYPE:
+	case META_PROTOCOL:
 		return give(out, 2, is_v6 ? 0x86dd : 0x0800);
-	case META_MARK_MARK:
+	case META_MARK:
 		return give(out, 4, j->out->mark);
-	case META_IIF_IFINDEX:
-	case META_IIF_IFNAME:
+	case META_IIF:
 		return give_name(out, j->p->in);
-	case META_OIF_IFINDEX:
-	case META_OIF_IFNAME:
+	case META_OIF:
 		return give_name(out, j->p->out);
-	case META_PKTTYPE_PKT_TYPE:
+	case META_PKTTYPE:
+		return give_kind(out, j->p);
+	case META_SKUID:
+	case META_SKGID:
+	case META_CPU:
+	case META_DAY:
+	case META_IPSEC:
 		break;
 	}
-	return give_kind(out, j->p);
+	return load_host((enum meta)e->n[0], j->p, out);
 }
 
 int ct_nft_meta_read(struct ct_nft_reading *r, const struct ct_value *v, struct ct_nft_expr *e)
@@ -108,40 +144,100 @@ int ct_nft_meta_read(struct ct_nft_reading *r, const struct ct_value *v, struct 
 
 /* fib --------------------------------------------------------------------------------------- */
 
-/* nft_fib4_eval_type(). n[0]: whether of the source; n[1]: whether seen from an interface, to which
- * an address of the host may not belong. */
+enum { FIB_SADDR = 1 << 0, FIB_IFACE = 1 << 1, FIB_MARK = 1 << 2 };
+
+static const uint8_t *address(const struct ct_nft_judging *j, bool is_src)
+{
+	if (j->family == CT_FAMILY_IPV6)
+		return j->ip + (is_src ? 8 : 24);
+	return j->ip + (is_src ? 12 : 16);
+}
+
+/* nft_fib4_eval_type(). n[0]: flags. Seen from an interface, an address of the host may be none. */
 static enum ct_truth load_fib_type(struct ct_nft_expr *e, struct ct_nft_judging *j,
 				   struct ct_nft_data *out)
 {
 	static const uint8_t rtn[] = { 0, 1, 2, 3, 5 };
-	uint8_t type = e->n[0] ? j->p->src_type : j->p->dst_type;
+	const struct ct_rule_ask *ask = j->p->ask;
+	bool is_src = e->n[0] & FIB_SADDR;
+	uint8_t type = is_src ? j->p->src_type : j->p->dst_type;
+	const char *iface = j->p->in ? j->p->in : j->p->out;
 
-	if (type == CT_ADDR_UNKNOWN)
-		return CT_UNSURE;
-	if (e->n[1] && (type == CT_ADDR_LOCAL || type == CT_ADDR_BROADCAST))
-		return CT_UNSURE;
-	return give(out, 4, rtn[type]);
+	if (e->n[0] & FIB_IFACE && (type == CT_ADDR_LOCAL || type == CT_ADDR_BROADCAST))
+		type = ask && ask->addr_type ? (uint8_t)ask->addr_type(ask->user, j->family,
+								       address(j, is_src), iface)
+					     : CT_ADDR_UNKNOWN;
+	return type == CT_ADDR_UNKNOWN ? CT_UNSURE : give(out, 4, rtn[type]);
+}
+
+/* nft_fib4_eval(), nft_fib6_eval(): what the host sent itself has a way, and so have calls of those
+ * that have no address yet. */
+static bool needs_no_way(const struct ct_nft_judging *j)
+{
+	static const uint8_t everyone[4] = { 255, 255, 255, 255 }, nobody[16];
+	const uint8_t *src = address(j, true), *dst = address(j, false);
+
+	if (j->p->in && strcmp(j->p->in, "lo") == 0)
+		return true;
+	if (j->family == CT_FAMILY_IPV6)
+		return memcmp(src, nobody, 16) == 0 && dst[0] >= 0xfe;
+	return src[0] == 0 &&
+	       (memcmp(dst, everyone, 4) == 0 || (dst[0] == 224 && dst[1] == 0 && dst[2] == 0));
+}
+
+/* Whether there is a way back to the source, by the interface it came in by when that counts. */
+static enum ct_truth load_fib_way(struct ct_nft_expr *e, struct ct_nft_judging *j,
+				  struct ct_nft_data *out)
+{
+	const struct ct_rule_ask *ask = j->p->ask;
+	enum ct_rule_answer has = CT_ANSWER_UNKNOWN;
+
+	if (needs_no_way(j))
+		has = CT_ANSWER_YES;
+	else if (ask && ask->reverse)
+		has = ask->reverse(ask->user, j->family, address(j, true), address(j, false),
+				   j->p->in, e->n[0] & FIB_MARK ? j->out->mark : 0,
+				   !(e->n[0] & FIB_IFACE), false);
+	return has == CT_ANSWER_UNKNOWN ? CT_UNSURE : give(out, 1, has == CT_ANSWER_YES);
+}
+
+static int fib_flags(const struct ct_value *flags, uint32_t *out)
+{
+	static const struct {
+		const char *name;
+		uint32_t bit;
+	} names[] = { { "saddr", FIB_SADDR },
+		      { "daddr", 0 },
+		      { "iif", FIB_IFACE },
+		      { "oif", FIB_IFACE },
+		      { "mark", FIB_MARK } };
+	const struct ct_value *m = flags && flags->type == CT_VALUE_LIST ? flags->first : flags;
+
+	for (; m; m = m == flags ? NULL : m->next) {
+		const char *flag = ct_value_str(m);
+		size_t i = 0;
+
+		while (i < 5 && (!flag || strcmp(names[i].name, flag) != 0))
+			i++;
+		if (i == 5)
+			return -EINVAL;
+		*out |= names[i].bit;
+	}
+	return 0;
 }
 
 int ct_nft_fib_read(struct ct_nft_reading *r, const struct ct_value *v, struct ct_nft_expr *e)
 {
 	const char *result = ct_value_get_str(v, "result");
-	const struct ct_value *flags = ct_value_get(v, "flags");
-	const struct ct_value *first = flags && flags->type == CT_VALUE_LIST ? flags->first : flags;
+	bool is_type = result && strcmp(result, "type") == 0;
 
 	e->name = ct_nft_label(r, "fib", result ? result : "");
-	if (!result || strcmp(result, "type") != 0)
+	if (!result || fib_flags(ct_value_get(v, "flags"), &e->n[0]) < 0)
 		return -EINVAL;
-	e->shape = ct_nft_shape_of(CT_NFT_FIB_TYPE, 0);
-	for (const struct ct_value *m = first; m; m = first == flags ? NULL : m->next) {
-		const char *flag = ct_value_str(m);
-
-		if (!flag || strcmp(flag, "mark") == 0)
-			return -EINVAL;
-		e->n[0] |= strcmp(flag, "saddr") == 0;
-		e->n[1] |= strcmp(flag, "iif") == 0 || strcmp(flag, "oif") == 0;
-	}
-	e->load = load_fib_type;
+	if (is_type ? e->n[0] & FIB_MARK : !(e->n[0] & FIB_SADDR))
+		return -EINVAL;
+	e->shape = ct_nft_shape_of(is_type ? CT_NFT_FIB_TYPE : CT_NFT_BOOLEAN, 0);
+	e->load = is_type ? load_fib_type : load_fib_way;
 	return 0;
 }
 

@@ -103,6 +103,20 @@ static uint16_t zone_of(const struct ct_entry *en, unsigned dir)
 	return en->zone;
 }
 
+/* The helper is that of the connection which announced this one. */
+static enum ct_truth give_helper(struct ct_nft_data *out, const struct ct_entry *en)
+{
+	if (!(en->known & CT_KNOWN_MASTER))
+		return CT_NO;
+	if (!en->master_helper.p)
+		return CT_UNSURE;
+	out->size = 16;
+	memset(out->bytes, 0, 16);
+	memcpy(out->bytes, en->master_helper.p,
+	       en->master_helper.len < 15 ? en->master_helper.len : 15);
+	return en->master_helper.len ? CT_YES : CT_NO;
+}
+
 /* n: key, direction */
 static enum ct_truth load_ct(struct ct_nft_expr *e, struct ct_nft_judging *j,
 			     struct ct_nft_data *out)
@@ -132,6 +146,8 @@ static enum ct_truth load_ct(struct ct_nft_expr *e, struct ct_nft_judging *j,
 		return give_counter(out, en, dir, key);
 	case KEY_ZONE:
 		return give(out, 2, zone_of(en, dir));
+	case KEY_HELPER:
+		return give_helper(out, en);
 	case KEY_STATE:
 	case KEY_IP_SADDR:
 	case KEY_IP_DADDR:

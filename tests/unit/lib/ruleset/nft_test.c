@@ -28,7 +28,7 @@
 #define SADDR	    "{\"payload\": {\"protocol\": \"ip\", \"field\": \"saddr\"}}"
 #define ACCEPT	    "{\"accept\": null}"
 #define DROP	    "{\"drop\": null}"
-#define CPU	    "{\"meta\": {\"key\": \"cpu\"}}"
+#define CPU	    "{\"meta\": {\"key\": \"cgroup\"}}"
 #define COUNTER	    "{\"counter\": {\"packets\": 0, \"bytes\": 0}}"
 #define RULES(text) HEAD BASE text "]}"
 
@@ -203,7 +203,7 @@ TEST(what_is_not_known_is_said)
 		RULES(RULE("in", 4, MATCH(CPU, "==", "1") ", " DROP) RULE("in", 5, ACCEPT)));
 
 	EQ_INT(out.fate, CT_FATE_ACCEPT);
-	EQ_STR(out.depends_on, "meta cpu");
+	EQ_STR(out.depends_on, "meta cgroup");
 	EQ_INT(out.depends_line, 4);
 	/* A later part of the rule that is false settles it; so does a rule that only counts. */
 	out = judge_once(RULES(
