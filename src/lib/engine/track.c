@@ -505,8 +505,12 @@ __attribute__((always_inline)) static inline void prefetch_entry(const struct ct
 		__builtin_prefetch(e + 1, 1);
 	if (class == CLASS_SMALL6 || class == CLASS_TCP6)
 		__builtin_prefetch(entry_addr6(en->pools, number));
-	if ((ref & REF_REPLY) && en->n_second > 0)
-		__builtin_prefetch(&pool_chunk(en->pools, number)->second[number & CHUNK_MASK]);
+	if ((ref & REF_REPLY) && en->n_second > 0) {
+		const struct key *second = pool_chunk(en->pools, number)->second;
+
+		if (second)
+			__builtin_prefetch(second + (number & CHUNK_MASK));
+	}
 }
 
 /* Kernel fidelity: the first links of all chains of a burst, step by step beside one another, so
