@@ -27,6 +27,7 @@ EDGES = {
     "ops/table": "bpf lib/engine ops/host ops/netlink",
     "ops/settings": "ops/host",
     "ops/capture": "lib/traffic ops/host",
+    "ops/events": "ops/table ops/settings",
     "ops/rules": "lib/ruleset",
     "ops/facts": "ops/table ops/settings lib/ruleset",
     "ops/metrics": "ops/table ops/settings",
@@ -42,7 +43,7 @@ EDGES = {
     "app/watch": "ops/facts ops/metrics",
     "app/serve": "ops/metrics ops/facts ops/diagnose",
     "app/cmd": "app/watch app/serve ops/apply ops/capture ops/bundle ops/whatif ops/lint ops/rules "
-               "ops/notrack ops/rehearse ops/advice lib/hooks",
+               "ops/notrack ops/rehearse ops/advice ops/events lib/hooks",
 }
 
 # The layer of each installed header is that of its noun.

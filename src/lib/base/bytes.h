@@ -77,7 +77,7 @@ static inline int take_be32(struct ct_bytes *b, uint32_t *out)
 
 static inline int take_be64(struct ct_bytes *b, uint64_t *out)
 {
-	uint32_t high, low;
+	uint32_t high = 0, low = 0;
 
 	if (ct_bytes_left(b) < 8)
 		return -EBADMSG;
