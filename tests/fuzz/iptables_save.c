@@ -23,25 +23,62 @@ static int append(void *user, const char *text, size_t len)
 	return ct_buf_put(user, text, len);
 }
 
-/* Packets with the end of the input as their bytes, through every chain of the kernel. */
-static void judge(struct ct_ruleset *rs, const uint8_t *data, size_t size, bool is_v6)
+/* An entry for every other tuple, so that lists of connections grow and shrink. */
+static int entry(void *user, const struct ct_tuple *t, uint16_t zone, struct ct_entry *out)
+{
+	(void)user;
+	(void)zone;
+	*out = (struct ct_entry){ .status = CT_STATUS_CONFIRMED };
+	return t->src.bytes[3] & 1 ? 0 : -1;
+}
+
+/* One packet through every chain of the kernel; rules may change it. */
+static void judge_one(struct ct_ruleset *rs, uint8_t *bytes, size_t size, size_t room, ct_time now)
 {
 	static const char *const tables[] = { "raw", "mangle", "nat", "filter", "security" };
-	uint8_t bytes[96] = { 0 };
+	static const uint8_t mac[6] = { 2 };
+	const struct ct_rule_ask ask = { .entry = entry };
 	struct ct_rule_outcome out;
 	struct ct_packet p;
 
-	for (size_t i = 0; i < sizeof(bytes) && i < size; i++)
-		bytes[sizeof(bytes) - 1 - i] = data[size - 1 - i];
-	bytes[0] = is_v6 ? 0x60 : 0x45;
-	ct_packet_init(&p, bytes, sizeof(bytes) - (size ? data[0] % 60 : 0));
-	(void)ct_packet_parse(&p);
 	for (unsigned i = 0; i < 5; i++)
 		for (unsigned at = CT_AT_PREROUTING; at <= CT_AT_POSTROUTING; at++) {
-			const struct ct_rule_packet r = { .packet = &p, .in = "eth0", .now = 1 };
+			struct ct_rule_packet r = { .packet = &p,
+						    .in = "eth0",
+						    .now = now,
+						    .known = bytes[1] & 1 ? UINT32_MAX : 0,
+						    .mtu = 1500,
+						    .mac = mac,
+						    .ask = &ask };
 
+			ct_packet_init(&p, bytes, size);
+			if (ct_packet_parse(&p) == 0) {
+				p.bytes = bytes;
+				p.room = (uint32_t)room;
+			}
 			(void)ct_ruleset_judge(rs, tables[i], (enum ct_at)at, &r, &out);
 		}
+}
+
+/* Packets with the end of the input as their bytes, of changing size and protocol, in memory that
+ * ends where they do. */
+static void judge(struct ct_ruleset *rs, const uint8_t *data, size_t size, bool is_v6)
+{
+	static const uint8_t protos[] = { 6, 17, 1, 58, 132, 33, 51, 50, 0, 43, 60, 44, 135, 108 };
+
+	ct_ruleset_seed(rs, size);
+	for (unsigned n = 0; n < sizeof(protos); n++) {
+		size_t len = 96 - (size ? (data[0] + n * 7) % 60 : 0), room = len + n % 8;
+		uint8_t *bytes = calloc(1, room);
+
+		must(bytes != NULL);
+		for (size_t i = 0; i < len && i < size; i++)
+			bytes[len - 1 - i] = data[size - 1 - i];
+		bytes[0] = is_v6 ? 0x60 : 0x45;
+		bytes[is_v6 ? 6 : 9] = protos[n];
+		judge_one(rs, bytes, len, room, (ct_time)n * CT_NS_PER_S);
+		free(bytes);
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
