@@ -357,8 +357,8 @@ static bool read_direction(struct reading *rd, int *result)
 		rd->s->kind = TALK_ERROR;
 	else
 		return false;
-	if (digits)
-		(void)ct_number_u64(rd->word, digits, TALK_MAX_FLOWS, &flow);
+	if (digits && ct_number_u64(rd->word, digits, TALK_MAX_FLOWS, &flow) < 0)
+		flow = 0;
 	begin = flow ? beginning(rd->t, (unsigned)flow - 1) : NULL;
 	if (!begin) {
 		*result = fault(rd, "there is no such flow yet");
