@@ -56,13 +56,16 @@ __attribute__((target("aes"), always_inline)) static inline uint64_t
 ct_hash_words_aes(const struct hash_key *k, const uint64_t *words, unsigned n_blocks)
 {
 	const __m128i *keys = (const __m128i *)(const void *)k->at;
-	const __m128i *blocks = (const __m128i *)(const void *)words;
-	__m128i s = _mm_xor_si128(_mm_loadu_si128(blocks), keys[0]);
+	/* Words that were just written are not yet to be had as one block from memory. */
+	__m128i s = _mm_set_epi64x((int64_t)words[1], (int64_t)words[0]);
+
+	s = _mm_xor_si128(s, keys[0]);
 
 	for (unsigned i = 1; i < n_blocks; i++) {
 		s = _mm_aesenc_si128(s, keys[1]);
 		s = _mm_aesenc_si128(s, keys[2]);
-		s = _mm_xor_si128(s, _mm_loadu_si128(blocks + i));
+		s = _mm_xor_si128(s,
+				  _mm_set_epi64x((int64_t)words[i * 2 + 1], (int64_t)words[i * 2]));
 	}
 	s = _mm_aesenc_si128(s, keys[1]);
 	s = _mm_aesenc_si128(s, keys[2]);

@@ -165,7 +165,8 @@ __attribute__((target("aes"))) static bool quick_aes(const struct ct_engine *en,
 
 	if (!quick_key(p, out))
 		return false;
-	memcpy(words, &out->key, 16);
+	memcpy(&words[0], &out->key.addr, 8);
+	memcpy(&words[1], &out->key.low_part, 8);
 	out->hash = ct_hash_words_aes(key_for(en, out), words, 1);
 	return true;
 }
