@@ -88,6 +88,7 @@ static int apply_option(struct trace_state *s, enum trace_key key, const char *v
 		return 0;
 	case KEY_VERIFY:
 		s->wants_verify = true;
+		s->cfg.mtu = SIM_WHOLE_MTU;
 		return 0;
 	case KEY_SET:
 		return sim_sysctl_assign(&sysctls, value, err);

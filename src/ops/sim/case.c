@@ -275,6 +275,7 @@ static int read_case(const struct reading *rd, const struct sim_sysctls *sysctls
 	cfg->pads = is_true(rd, "pad");
 	cfg->follows_nat = is_true(rd, "follow_nat");
 	cfg->engine.settings.acct = 1;
+	cfg->mtu = SIM_WHOLE_MTU;
 	cfg->limit = (uint64_t)json_integer_value(json_object_get(rd->root, "limit"));
 	r = join(rd, pcap, rd->c->capture);
 	if (r == 0)

@@ -72,6 +72,7 @@ struct sim_config {
 	bool raises_hops;     /* a packet on its last hop is given more of them */
 	bool follows_nat;     /* answers are readdressed to what rules made of the flow */
 	bool has_series;
+	uint32_t mtu;	/* of all interfaces, which clamping a segment size asks for; 0 not known */
 	uint64_t limit; /* packets; 0 all */
 	/* Borrowed: the capture that a recording was made of, whose frames are counted instead;
 	 * or null. */
@@ -80,6 +81,9 @@ struct sim_config {
 	ct_trace_fn *trace;    /* of each step on a packet's way; may be null */
 	void *user;	       /* of both */
 };
+
+/* The MTU of the devices that recordings and rehearsals send through. */
+#define SIM_WHOLE_MTU 65535u
 
 /* Frames without an IP packet, by reason. */
 struct sim_skipped {
