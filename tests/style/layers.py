@@ -37,13 +37,14 @@ EDGES = {
     "ops/notrack": "lib/proof",
     "ops/advice": "ops/diagnose ops/whatif",
     "ops/sim": "lib/hooks lib/traffic ops/capture ops/facts ops/rules",
+    "ops/sweep": "ops/sim ops/events ops/whatif",
     "ops/rehearse": "ops/sim ops/host",
     "ops/plan": "ops/diagnose ops/sim",
     "ops/apply": "lib/proof ops/plan ops/host ops/settings",
     "app/watch": "ops/facts ops/metrics",
     "app/serve": "ops/metrics ops/facts ops/diagnose",
     "app/cmd": "app/watch app/serve ops/apply ops/capture ops/bundle ops/whatif ops/lint ops/rules "
-               "ops/notrack ops/rehearse ops/advice ops/events lib/hooks",
+               "ops/notrack ops/rehearse ops/advice ops/sweep lib/hooks",
 }
 
 # The layer of each installed header is that of its noun.

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "app/cmd/via.h"
+#include "app/cmd/whatif_traffic.h"
 #include "lib/base/number.h"
 #include "ops/host/netns.h"
 #include "ops/table/table.h"
@@ -20,13 +21,24 @@
 #define DEFAULT_LIMIT 10
 #define MAX_LIMIT     1000
 
-enum whatif_key { KEY_SET = 1, KEY_NOTRACK, KEY_GROWTH, KEY_FROM, KEY_VIA, KEY_LIMIT };
+enum whatif_key {
+	KEY_SET = 1,
+	KEY_NOTRACK,
+	KEY_GROWTH,
+	KEY_FROM,
+	KEY_VIA,
+	KEY_LIMIT,
+	KEY_TRAFFIC,
+	KEY_SWEEP
+};
 
 struct whatif_state {
 	struct change change;
 	const char *from;
 	enum table_via via;
+	bool has_via;
 	unsigned limit; /* 0 is "not given" */
+	struct whatif_traffic traffic;
 };
 
 static const struct option_spec whatif_options[] = {
@@ -37,6 +49,10 @@ static const struct option_spec whatif_options[] = {
 	{ "growth", 'g', "FACTOR", KEY_GROWTH, "so many times the connections: 3x, 1.5, +20%" },
 	{ "from", 0, "FILE", KEY_FROM, "read a listing or a recorded dump instead; - is stdin" },
 	{ "via", 0, VIA_VALUE, KEY_VIA, VIA_HELP },
+	{ "traffic", 't', "FILE", KEY_TRAFFIC,
+	  "judge by a capture or an event recording instead of the table; again for more" },
+	{ "sweep", 0, "NAME=VALUES", KEY_SWEEP,
+	  "with --traffic: a setting and the values to try, max=65536,131072; again for more" },
 	{ "limit", 'n', "N", KEY_LIMIT, "show the N largest services (10)" },
 	{ NULL, 0, NULL, 0, NULL },
 };
@@ -56,7 +72,12 @@ static int whatif_option(void *state, int key, const char *value, struct ct_err 
 	case KEY_FROM:
 		s->from = value;
 		return 0;
+	case KEY_TRAFFIC:
+		return whatif_traffic_add(&s->traffic, value, err);
+	case KEY_SWEEP:
+		return grid_add(&s->traffic.grid, value, err);
 	case KEY_VIA:
+		s->has_via = true;
 		return via_parse(value, &s->via, err);
 	case KEY_LIMIT:
 		if (ct_number_u64(value, strlen(value), MAX_LIMIT, &n) < 0 || n == 0)
@@ -241,6 +262,27 @@ void whatif_brief(struct writer *w, const struct common_options *common, struct 
 	endpoints_free(run.ends);
 }
 
+/* The other source of an answer: packets instead of entries. */
+static int by_traffic(const struct whatif_state *s, const struct common_options *common, int argc,
+		      char **argv)
+{
+	struct whatif_traffic traffic = s->traffic;
+	struct ct_err err = { "" };
+
+	if (s->from || s->has_via || s->change.growth > 0 || s->limit) {
+		cmd_error("--from, --via, --growth and --limit are about the table, and do not go "
+			  "with --traffic");
+		return EXIT_MISUSE;
+	}
+	for (int i = 0; i < argc; i++) {
+		if (whatif_traffic_add(&traffic, argv[i], &err) < 0) {
+			cmd_error("%s", err.text);
+			return EXIT_MISUSE;
+		}
+	}
+	return whatif_traffic_run(&traffic, &s->change, common);
+}
+
 static int whatif_run(void *state, const struct common_options *common, int argc, char **argv)
 {
 	const struct whatif_state *s = state;
@@ -252,8 +294,11 @@ static int whatif_run(void *state, const struct common_options *common, int argc
 	auto_free(host) struct host *h = NULL;
 	int code;
 
-	if (argc > 0) {
-		cmd_error("whatif: '%s' is not understood", argv[0]);
+	if (s->traffic.n_files > 0)
+		return by_traffic(s, common, argc, argv);
+	if (argc > 0 || s->traffic.grid.n_axes > 0) {
+		cmd_error("whatif: %s%s%s", argc ? "'" : "--sweep goes with --traffic",
+			  argc ? argv[0] : "", argc ? "' is not understood" : "");
 		return EXIT_MISUSE;
 	}
 	if (common->netns && strcmp(common->netns, "all") == 0) {
@@ -273,6 +318,7 @@ static int whatif_run(void *state, const struct common_options *common, int argc
 const struct command command_whatif = {
 	.name = "whatif",
 	.summary = "Tell the effect of a change before it is made",
+	.arguments = "[--traffic FILE...]",
 	.options = whatif_options,
 	.option = whatif_option,
 	.run = whatif_run,

@@ -361,10 +361,12 @@ static void feed_hooks(struct sim *s, struct frame f, const char *captured)
 		s->cfg.packet(s->cfg.user, &told);
 }
 
-static void count_packet(struct sim_outcome *o, const struct ct_packet *p)
+static void count_packet(struct sim *s, const struct ct_packet *p)
 {
-	o->by_info[p->info]++;
-	o->n_dropped += p->verdict == CT_DROP;
+	s->outcome.by_info[p->info]++;
+	s->outcome.n_dropped += p->verdict == CT_DROP;
+	if (s->cfg.seen)
+		s->cfg.seen(s->cfg.user, p);
 }
 
 static void flush(struct sim *s)
@@ -375,7 +377,7 @@ static void flush(struct sim *s)
 		return;
 	ct_engine_burst(s->hooks.engine, b->list, b->n, b->at);
 	for (unsigned i = 0; i < b->n; i++)
-		count_packet(&s->outcome, b->list[i]);
+		count_packet(s, b->list[i]);
 	note_table(s, b->n);
 	b->n = 0;
 }
@@ -411,7 +413,7 @@ static void track_one(struct sim *s, struct ct_packet *p, enum ct_route route)
 	else
 		ct_engine_confirm(s->hooks.engine, p, s->outcome.last);
 	s->outcome.n_unrouted += route == CT_ROUTE_NOWHERE;
-	count_packet(&s->outcome, p);
+	count_packet(s, p);
 }
 
 /* Behind IP input and before the tracker. 1 when the packet goes on. */
@@ -503,6 +505,16 @@ int sim_step(struct sim *s, struct merge *m, struct ct_err *err)
 	}
 	flush(s);
 	return more;
+}
+
+void sim_frame(struct sim *s, const struct frame *f)
+{
+	feed_burst(s, f);
+}
+
+void sim_flush(struct sim *s)
+{
+	flush(s);
 }
 
 enum sim_fate sim_send(struct sim *s, const uint8_t *data, uint32_t size, ct_time at,

@@ -59,6 +59,9 @@ struct sim_packet {
 
 typedef void sim_packet_fn(void *user, const struct sim_packet *p);
 
+/* One packet of a burst, as the tracker left it. */
+typedef void sim_seen_fn(void *user, const struct ct_packet *p);
+
 struct sim_config {
 	struct ct_engine_config engine; /* its event function too */
 	struct ct_defrag_config defrag;
@@ -79,7 +82,8 @@ struct sim_config {
 	struct merge *numbering;
 	sim_packet_fn *packet; /* may be null */
 	ct_trace_fn *trace;    /* of each step on a packet's way; may be null */
-	void *user;	       /* of both */
+	sim_seen_fn *seen;     /* of each packet that goes in bursts; may be null */
+	void *user;	       /* of all three */
 };
 
 /* The MTU of the devices that recordings and rehearsals send through. */
@@ -123,6 +127,11 @@ DEFINE_AUTO_FREE(sim);
 /* Sends the frames that one reading of @m gives. 1, 0 at the end, negative with a sentence when a
  * capture is broken: calling again goes on with the others. */
 int sim_step(struct sim *s, struct merge *m, struct ct_err *err);
+
+/* Sends one frame of a run without rules and without a packet function, in bursts: sim_flush() when
+ * the bytes of the frames so far are about to go. */
+void sim_frame(struct sim *s, const struct frame *f);
+void sim_flush(struct sim *s);
 
 /* Sends one packet, made by hand, that came by @in (null: not told, or sent by the machine itself)
  * at @at. Its way is @was, which lasts until the next packet. What became of it. */
