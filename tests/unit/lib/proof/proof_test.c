@@ -113,7 +113,8 @@ static void put_match(struct ct_text *t, const char *hook, bool is_raw)
 		ct_text_printf(t, " -m iprange --src-range 192.0.2.5-192.0.2.100");
 		break;
 	case 5:
-		ct_text_printf(t, is_raw ? "" : " -m connmark --mark %s", ONE_OF("0x1", "0x4/0x4"));
+		if (!is_raw)
+			ct_text_printf(t, " -m connmark --mark %s", ONE_OF("0x1", "0x4/0x4"));
 		break;
 	}
 }
