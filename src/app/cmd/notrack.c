@@ -164,10 +164,11 @@ static void iptables_lines(struct telling *t)
 	char text[NOTRACK_MAX_WORDS + 128];
 
 	for (unsigned i = 0; i < 2 * t->n.n_lines; i++) {
-		const struct notrack_line *l = &t->n.line[i % t->n.n_lines];
+		bool is_second = i >= t->n.n_lines;
+		const struct notrack_line *l = &t->n.line[is_second ? i - t->n.n_lines : i];
 		bool is_exempting = strcmp(l->table, "raw") == 0;
 
-		if (is_exempting != (i >= t->n.n_lines))
+		if (is_exempting != is_second)
 			continue;
 		(void)snprintf(text, sizeof(text), "%s -w -t %s -I %s %u %s", tool(t), l->table,
 			       l->chain, l->at, l->words);

@@ -9,6 +9,7 @@
 
 #include "app/cmd/cmd.h"
 #include "app/cmd/rule_sides.h"
+#include "lib/base/number.h"
 #include "lib/proof/compare.h"
 #include "lib/proof/trail.h"
 
@@ -28,15 +29,14 @@ static const struct option_spec prove_options[] = {
 static int prove_option(void *state, int key, const char *value, struct ct_err *err)
 {
 	struct prove_state *s = state;
-	unsigned n;
-	char end;
+	uint64_t n;
 
 	switch ((enum prove_key)key) {
 	case KEY_LIMIT:
-		if (sscanf(value, "%u%c", &n, &end) != 1 || n == 0 || n > 1000000)
+		if (ct_number_u64(value, strlen(value), 1000000, &n) < 0 || n == 0)
 			return ct_err_set(err, -EINVAL, "--limit takes a number from 1, not '%s'",
 					  value);
-		s->limit = n;
+		s->limit = (unsigned)n;
 		return 0;
 	case KEY_EVERY:
 		s->is_every = true;

@@ -61,8 +61,10 @@ uint64_t ct_point_get(const struct ct_point *pt, enum ct_field f)
 	return v;
 }
 
-void ct_point_of(const struct ct_proof *p, const struct ct_witness *w, struct ct_point *pt)
+void ct_point_of(const struct ct_proof *p, const struct ct_witness *w, struct ct_point *out)
 {
+	struct ct_point *pt = out;
+
 	*pt = (struct ct_point){ .family = p->family };
 	ct_point_put(pt, CT_FIELD_STATE, w->state);
 	ct_point_put(pt, CT_FIELD_HAS_SNAT, w->has_snat);

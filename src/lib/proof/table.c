@@ -36,7 +36,8 @@ struct walk {
 
 static struct walked *walked_slot(struct walked *all, uint32_t room, const struct walked *w)
 {
-	uint64_t h = (uintptr_t)w->chain * UINT64_C(0x9e3779b97f4a7c15) ^ w->back * 31u ^ w->leaves;
+	uint64_t h = (uintptr_t)w->chain * UINT64_C(0x9e3779b97f4a7c15) ^ w->back * UINT64_C(31) ^
+		     w->leaves;
 	uint32_t at = (uint32_t)(h >> 32 ^ h) & (room - 1);
 
 	while (all[at].chain && (all[at].chain != w->chain || all[at].back != w->back ||

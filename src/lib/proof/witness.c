@@ -74,8 +74,8 @@ static uint64_t number(struct choosing *c, enum ct_field f, const uint64_t *usua
 	return r;
 }
 
-#define NUMBER(c, field, ...)                                                                      \
-	number(c, CT_FIELD_##field, (const uint64_t[]){ __VA_ARGS__ },                             \
+#define NUMBER(l, field, ...)                                                                      \
+	number(l, CT_FIELD_##field, (const uint64_t[]){ __VA_ARGS__ },                             \
 	       sizeof((const uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t))
 
 /* Addresses of documentation: RFC 5737, RFC 3849. */
@@ -106,43 +106,43 @@ static void iface(struct choosing *c, enum ct_field f, char to[static 16])
 }
 
 /* Who opened the connection has the high port; a NEW packet of TCP is a SYN. */
-void ct_class_witness(struct ct_proof *p, const struct ct_class *class, struct ct_witness *w)
+void ct_class_witness(struct ct_proof *p, const struct ct_class *c, struct ct_witness *out)
 {
-	bool is_new, is_invalid,
-		from_here = class->way == CT_WAY_SENT || class->way == CT_WAY_LOOPED;
-	struct choosing left = { p, ct_dd_and(p->d, ct_proof_domain(p, class->way), class->rest) };
-	struct choosing *c = &left;
+	bool is_new, is_invalid, from_here = c->way == CT_WAY_SENT || c->way == CT_WAY_LOOPED;
+	struct choosing left = { p, ct_dd_and(p->d, ct_proof_domain(p, c->way), c->rest) };
+	struct choosing *l = &left;
+	struct ct_witness *w = out;
 
 	for (unsigned f = 0; f < N_FIELDS; f++)
-		left.left = ct_dd_and(p->d, left.left, class->value[f]);
-	*w = (struct ct_witness){ .way = class->way, .family = p->family };
-	w->state = (enum ct_proof_state)NUMBER(c, STATE, CT_PROOF_NEW, CT_PROOF_ESTABLISHED);
+		left.left = ct_dd_and(p->d, left.left, c->value[f]);
+	*w = (struct ct_witness){ .way = c->way, .family = p->family };
+	w->state = (enum ct_proof_state)NUMBER(l, STATE, CT_PROOF_NEW, CT_PROOF_ESTABLISHED);
 	is_new = w->state == CT_PROOF_NEW;
 	is_invalid = w->state == CT_PROOF_INVALID; /* as a SYN/ACK without its SYN is */
-	w->has_snat = NUMBER(c, HAS_SNAT, 0);
-	w->has_dnat = NUMBER(c, HAS_DNAT, 0);
-	w->proto = (uint8_t)NUMBER(c, PROTO, 6, 17, 1, 58);
-	iface(c, CT_FIELD_IIF, w->in);
-	iface(c, CT_FIELD_OIF, w->out);
-	w->is_fragment = NUMBER(c, FRAGMENT, 0);
-	w->flags = (uint8_t)NUMBER(c, FLAGS,
+	w->has_snat = NUMBER(l, HAS_SNAT, 0);
+	w->has_dnat = NUMBER(l, HAS_DNAT, 0);
+	w->proto = (uint8_t)NUMBER(l, PROTO, 6, 17, 1, 58);
+	iface(l, CT_FIELD_IIF, w->in);
+	iface(l, CT_FIELD_OIF, w->out);
+	w->is_fragment = NUMBER(l, FRAGMENT, 0);
+	w->flags = (uint8_t)NUMBER(l, FLAGS,
 				   is_new	? 0x02
 				   : is_invalid ? 0x12
 						: 0x10,
 				   0x10, 0x12, 0x18, 0x11, 0x04);
-	w->icmp_type = (uint8_t)NUMBER(c, ICMP_TYPE, p->family == CT_FAMILY_IPV4 ? 8 : 128);
-	w->icmp_code = (uint8_t)NUMBER(c, ICMP_CODE, 0);
-	w->dport = (uint16_t)NUMBER(c, DPORT, 40000);
-	w->sport = (uint16_t)NUMBER(c, SPORT, 40000, 40001);
-	w->dst = address(c, CT_FIELD_DADDR, from_here);
-	w->src = address(c, CT_FIELD_SADDR, !from_here);
-	w->dst_type = (uint8_t)NUMBER(c, DST_TYPE, CT_ADDR_LOCAL, CT_ADDR_UNICAST);
-	w->src_type = (uint8_t)NUMBER(c, SRC_TYPE, CT_ADDR_UNICAST, CT_ADDR_LOCAL);
-	w->tos = (uint8_t)NUMBER(c, TOS, 0);
-	w->ttl = (uint8_t)NUMBER(c, TTL, 64, 63);
-	w->length = (uint16_t)NUMBER(c, LENGTH, p->family == CT_FAMILY_IPV4 ? 60 : 80);
-	w->mark = (uint32_t)NUMBER(c, MARK, 0);
-	w->connmark = (uint32_t)NUMBER(c, CONNMARK, 0);
+	w->icmp_type = (uint8_t)NUMBER(l, ICMP_TYPE, p->family == CT_FAMILY_IPV4 ? 8 : 128);
+	w->icmp_code = (uint8_t)NUMBER(l, ICMP_CODE, 0);
+	w->dport = (uint16_t)NUMBER(l, DPORT, 40000);
+	w->sport = (uint16_t)NUMBER(l, SPORT, 40000, 40001);
+	w->dst = address(l, CT_FIELD_DADDR, from_here);
+	w->src = address(l, CT_FIELD_SADDR, !from_here);
+	w->dst_type = (uint8_t)NUMBER(l, DST_TYPE, CT_ADDR_LOCAL, CT_ADDR_UNICAST);
+	w->src_type = (uint8_t)NUMBER(l, SRC_TYPE, CT_ADDR_UNICAST, CT_ADDR_LOCAL);
+	w->tos = (uint8_t)NUMBER(l, TOS, 0);
+	w->ttl = (uint8_t)NUMBER(l, TTL, 64, 63);
+	w->length = (uint16_t)NUMBER(l, LENGTH, p->family == CT_FAMILY_IPV4 ? 60 : 80);
+	w->mark = (uint32_t)NUMBER(l, MARK, 0);
+	w->connmark = (uint32_t)NUMBER(l, CONNMARK, 0);
 }
 
 /* In words --------------------------------------------------------------------------------------

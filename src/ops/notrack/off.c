@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/number.h"
 #include "lib/proof/proof.h"
 #include "lib/ruleset/ext.h"
 
@@ -113,19 +114,40 @@ static struct module *find(struct modules *all, const char *name, size_t len)
 	return NULL;
 }
 
+/* The next word of a line; its length, 0 at the end. */
+static size_t word(const char **at)
+{
+	*at += strspn(*at, " ");
+	return strcspn(*at, " \n");
+}
+
+static bool read_module(struct module *m, const char *at)
+{
+	size_t len = word(&at);
+	uint64_t n;
+
+	if (len == 0 || len >= sizeof(m->name))
+		return false;
+	memcpy(m->name, at, len);
+	m->name[len] = 0;
+	at += len;
+	at += word(&at); /* its size */
+	len = word(&at);
+	if (ct_number_u64(at, len, UINT32_MAX, &n) < 0)
+		return false;
+	m->n_users = (unsigned)n;
+	at += len;
+	m->users_len = word(&at);
+	m->users = at;
+	return m->users_len > 0;
+}
+
 static int read_modules(struct modules *all, const char *text)
 {
 	for (const char *line = text; line && *line; line = strchr(line, '\n')) {
-		struct module *m = &all->at[all->n];
-		int at = 0;
-
 		line += *line == '\n';
-		if (sscanf(line, "%63s %*u %u %n", m->name, &m->n_users, &at) < 2 || !at)
-			continue;
-		if (++all->n == MAX_MODULES)
+		if (read_module(&all->at[all->n], line) && ++all->n == MAX_MODULES)
 			return -E2BIG;
-		m->users = line + at;
-		m->users_len = strcspn(m->users, " \n");
 	}
 	return 0;
 }

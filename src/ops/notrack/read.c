@@ -6,34 +6,34 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/number.h"
 #include "ops/notrack/notrack.h"
 #include <conntune/entry.h>
 
 static bool is_number(const char *s, unsigned max)
 {
-	unsigned v;
-	char end;
+	uint64_t v;
 
-	return sscanf(s, "%u%c", &v, &end) == 1 && v <= max;
+	return ct_number_u64(s, strlen(s), max, &v) == 0;
 }
 
 /* "80", "80-90" or "80:90", as iptables has it. */
 static int take_ports(char *to, size_t size, const char *word, const char *value,
 		      struct ct_err *err)
 {
-	unsigned from, until;
-	char sep, end;
-	int n = sscanf(value, "%u%c%u%c", &from, &sep, &until, &end);
+	size_t len = strcspn(value, "-:");
+	uint64_t from, until;
 
-	if (n == 1)
-		until = from;
-	if ((n != 1 && (n != 3 || (sep != '-' && sep != ':'))) || until > 65535 || from > until)
+	if (ct_number_u64(value, len, 65535, &from) < 0 ||
+	    (value[len] &&
+	     (ct_number_u64(value + len + 1, strlen(value + len + 1), 65535, &until) < 0 ||
+	      from > until)))
 		return ct_err_set(err, -EINVAL, "%s takes a port or a range of ports, not '%s'",
 				  word, value);
-	if (n == 1)
-		(void)snprintf(to, size, "%u", from);
+	if (value[len])
+		(void)snprintf(to, size, "%u:%u", (unsigned)from, (unsigned)until);
 	else
-		(void)snprintf(to, size, "%u:%u", from, until);
+		(void)snprintf(to, size, "%u", (unsigned)from);
 	return 0;
 }
 
