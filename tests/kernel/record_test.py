@@ -16,7 +16,8 @@ k.need()
 class Recording:
     """conntune record on @ns while the block runs; .told is what it said afterwards."""
 
-    def __init__(self, ns, *argv):
+    def __init__(self, ns, *argv, keep=False):
+        self.keep = keep
         handle, self.path = tempfile.mkstemp(prefix="ctt-record-")
         os.close(handle)
         self.argv = [k.CONNTUNE, "record", "--netns", ns.name, "--json", "--quiet", *argv, self.path]
@@ -35,7 +36,8 @@ class Recording:
         elif kind is not None:
             self.process.kill()
         out, err = self.process.communicate(timeout=60)
-        os.unlink(self.path)
+        if not self.keep:
+            os.unlink(self.path)
         if kind is None:
             assert self.process.returncode == 0, err
             self.told = k.as_json(subprocess.CompletedProcess([], 0, out, err))
@@ -78,6 +80,26 @@ def test_what_stood_and_stands():
         with Recording(ns) as r:
             ns.call(datagrams, 500, 250)
         assert (r.told["standing"], r.told["new"], r.told["still"]) == (500, 250, 750), r.told
+
+
+def test_a_recording_is_swept():
+    """what was recorded, replayed under other limits: the peak is what was made, the rest gave way"""
+    with k.Netns("record") as ns:
+        ns.track()
+        ns.sysctl("udp_timeout", 600)
+        ns.call(datagrams, 0, 500)
+        with Recording(ns, keep=True) as r:
+            ns.call(datagrams, 500, 250)
+        try:
+            done = k.conntune("whatif", "--traffic", r.path, "--sweep", "max=100000,400",
+                              "--notrack", "udp dport 9", "--json")
+        finally:
+            os.unlink(r.path)
+        assert done.returncode == 0 and not done.stderr, done.stderr
+        wide, narrow, *untracked = k.as_json(done)["runs"]
+        assert (wide["peak"], wide["drops"], wide["early_drops"]) == (750, 0, 0), wide
+        assert narrow["peak"] == 400 and narrow["early_drops"] > 0, narrow
+        assert [u["peak"] for u in untracked] == [0, 0], untracked
 
 
 def test_gaps_are_told():

@@ -5,6 +5,7 @@
 #include "app/cmd/whatif_traffic.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "ops/facts/facts.h"
+#include "ops/sweep/echo.h"
 
 enum { PROGRESS_MS = 200, MAX_COLUMNS = GRID_MAX_AXES + 12 };
 
@@ -71,6 +73,36 @@ static int next_frame(void *user, struct frame *out, struct ct_err *err)
 			return r;
 	}
 	return 1;
+}
+
+static int next_echo(void *user, struct frame *out, struct ct_err *err)
+{
+	(void)err;
+	return echo_next(user, out);
+}
+
+static bool is_recording(const char *path)
+{
+	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char head[16];
+	ssize_t n = fd < 0 ? -1 : pread(fd, head, sizeof(head), 0);
+
+	return n > 0 && events_is_recording(head, (size_t)n);
+}
+
+/* The least timeout of each kind among the @n runs. */
+static void shortest_of(const struct sweep_options *o, unsigned n, struct whatif_timeouts *out)
+{
+	for (unsigned run = 0; run < n; run++) {
+		struct ct_engine_config cfg = o->engine;
+		struct whatif_timeouts t;
+
+		(void)grid_configure(o->grid, run, &cfg, NULL);
+		echo_timeouts_of(&cfg.settings, &t);
+		for (unsigned i = 0; i < WHATIF_SLOTS; i++)
+			if (run == 0 || t.s[i] < out->s[i])
+				out->s[i] = t.s[i];
+	}
 }
 
 static void show_progress(void *user, uint64_t n_frames, ct_time span)
@@ -268,38 +300,96 @@ static int sweep_and_show(const struct whatif_traffic *t, struct sweep_options *
 	return r < 0 ? EXIT_FAILED : code;
 }
 
+static int refuse(const struct ct_err *err, int code)
+{
+	cmd_error("%s", err->text[0] ? err->text : "out of memory");
+	return code;
+}
+
+/* Captures: on this machine's settings. */
+static int by_captures(const struct whatif_traffic *t, struct sweep_options *o,
+		       const struct facts *f, const struct common_options *common)
+{
+	auto_free(merge) struct merge *m = NULL;
+	struct ct_err err = { "" };
+
+	if (merge_open(t->files, t->n_files, &m, &err) < 0)
+		return refuse(&err, EXIT_FAILED);
+	base_of(f, &o->engine);
+	if (set_all(o->classes, &o->engine, &err) < 0)
+		return refuse(&err, EXIT_MISUSE);
+	o->has_sessions = true;
+	o->next = next_frame;
+	o->traffic = m;
+	return sweep_and_show(t, o, common);
+}
+
+/* Says what the recording does not. */
+static void warn_of(const struct common_options *common, const struct echo *e)
+{
+	struct echo_counts c;
+
+	echo_counts(e, &c);
+	if (c.is_cut)
+		cmd_warn(common, "the recording was cut; what it has is judged");
+	if (c.n_gaps)
+		cmd_warn(common, "events were lost in %" PRIu64 " places of the recording",
+			 c.n_gaps);
+	if (c.n_unended)
+		cmd_warn(common,
+			 "of %" PRIu64 " of %" PRIu64 " connections nobody knows when they ended",
+			 c.n_unended, c.n_lives);
+	if (c.n_mute)
+		cmd_warn(common, "%" PRIu64 " connections of SCTP and DCCP are left out", c.n_mute);
+}
+
+/* An event recording: on the settings of the recorded machine. */
+static int by_events(const struct whatif_traffic *t, struct sweep_options *o, unsigned n_runs,
+		     const struct common_options *common)
+{
+	auto_free(echo) struct echo *e = NULL;
+	struct whatif_timeouts shortest = { .max_retrans_s = 0 };
+	struct ct_err err = { "" };
+
+	if (echo_open(t->files[0], &e, &err) < 0)
+		return refuse(&err, EXIT_FAILED);
+	echo_configure(e, &o->engine);
+	if (set_all(o->classes, &o->engine, &err) < 0)
+		return refuse(&err, EXIT_MISUSE);
+	shortest_of(o, n_runs, &shortest);
+	if (echo_begin(e, &shortest, &err) < 0)
+		return refuse(&err, EXIT_FAILED);
+	warn_of(common, e);
+	o->next = next_echo;
+	o->traffic = e;
+	return sweep_and_show(t, o, common);
+}
+
 int whatif_traffic_run(const struct whatif_traffic *t, const struct change *change,
 		       const struct common_options *common)
 {
 	struct facts_options fo = { .netns = common->netns };
 	auto_free(host) struct host *h = cmd_host(common);
 	auto_free(facts) struct facts *f = NULL;
-	auto_free(merge) struct merge *m = NULL;
 	struct sweep_options o = { .grid = &t->grid,
 				   .classes = change,
-				   .n_threads = count_processors(),
-				   .has_sessions = true,
-				   .next = next_frame };
+				   .n_threads = count_processors() };
 	struct ct_err err = { "" };
-	unsigned n;
+	unsigned n, n_recordings = 0;
 
 	if (!h)
 		return EXIT_FAILED;
-	if (grid_n_runs(&t->grid, change->n_notrack, &n, &err) < 0) {
-		cmd_error("%s", err.text);
+	if (grid_n_runs(&t->grid, change->n_notrack, &n, &err) < 0)
+		return refuse(&err, EXIT_MISUSE);
+	for (unsigned i = 0; i < t->n_files; i++)
+		n_recordings += is_recording(t->files[i]);
+	if (n_recordings > 0 && t->n_files > 1) {
+		cmd_error("an event recording is judged alone, without other files");
 		return EXIT_MISUSE;
 	}
-	if (facts_collect(h, &fo, &f, &err) < 0 || merge_open(t->files, t->n_files, &m, &err) < 0) {
-		cmd_error("%s", err.text[0] ? err.text : "out of memory");
-		return EXIT_FAILED;
-	}
-	base_of(f, &o.engine);
-	if (set_all(change, &o.engine, &err) < 0) {
-		cmd_error("%s", err.text);
-		return EXIT_MISUSE;
-	}
+	if (facts_collect(h, &fo, &f, &err) < 0)
+		return refuse(&err, EXIT_FAILED);
 	o.machine = f->machine;
 	o.entry = f->entry;
-	o.traffic = m;
-	return sweep_and_show(t, &o, common);
+	return n_recordings ? by_events(t, &o, n, common) : by_captures(t, &o, f, common);
 }
