@@ -29,7 +29,7 @@ struct list_item {
 };
 
 /* No item is longer in any form: JSON may spell a byte with six. */
-#define LIST_MAX_ITEM (8 * CT_MAX_LINE)
+#define LIST_MAX_ITEM ((size_t)8 * CT_MAX_LINE)
 
 /* The form called @name, or -1. */
 int list_form_find(const char *name);

@@ -344,7 +344,7 @@ static void tell_end(const struct trace *t, const struct trace_outcome *ours, co
 void trace_end(struct trace *t, unsigned number, const struct ct_packet *p,
 	       const struct ct_passage *was, enum sim_fate fate)
 {
-	struct trace_outcome ours;
+	struct trace_outcome ours = { 0 };
 	char end[256];
 
 	writer_end(t->w);

@@ -42,8 +42,8 @@ static inline uint64_t ct_hash_words_soft(const struct hash_key *k, const uint64
 	for (unsigned i = 1; i < n_blocks; i++) {
 		ct_hash_round(s, k->at[1]);
 		ct_hash_round(s, k->at[2]);
-		s[0] ^= words[i * 2];
-		s[1] ^= words[i * 2 + 1];
+		s[0] ^= words[(size_t)i * 2];
+		s[1] ^= words[(size_t)i * 2 + 1];
 	}
 	for (unsigned i = 1; i < HASH_KEYS; i++)
 		ct_hash_round(s, k->at[i]);
@@ -64,8 +64,8 @@ ct_hash_words_aes(const struct hash_key *k, const uint64_t *words, unsigned n_bl
 	for (unsigned i = 1; i < n_blocks; i++) {
 		s = _mm_aesenc_si128(s, keys[1]);
 		s = _mm_aesenc_si128(s, keys[2]);
-		s = _mm_xor_si128(s,
-				  _mm_set_epi64x((int64_t)words[i * 2 + 1], (int64_t)words[i * 2]));
+		s = _mm_xor_si128(s, _mm_set_epi64x((int64_t)words[(size_t)i * 2 + 1],
+						    (int64_t)words[(size_t)i * 2]));
 	}
 	s = _mm_aesenc_si128(s, keys[1]);
 	s = _mm_aesenc_si128(s, keys[2]);
