@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Event recordings: any bytes are read to the end or refused, and what is read can be written and
- * read again into the same number of events.
+ * read again into the same number of events. Made packets again, they come in the order of time.
  */
-#include "ops/events/events.h"
+#include "ops/sweep/echo.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "ops/sweep/echo_packet.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -46,6 +48,28 @@ static unsigned read_all(const char *path, int to)
 	return n;
 }
 
+static void make_packets(const char *path)
+{
+	auto_free(echo) struct echo *e = NULL;
+	struct ct_engine_config cfg;
+	struct whatif_timeouts timeouts;
+	struct ct_err err = { "" };
+	struct frame f;
+	ct_time last = 0;
+
+	if (echo_open(path, &e, &err) < 0)
+		return;
+	echo_configure(e, &cfg);
+	echo_timeouts_of(&cfg.settings, &timeouts);
+	if (echo_begin(e, &timeouts, &err) < 0)
+		return;
+	for (unsigned n = 0; n < 10000 && echo_next(e, &f) > 0; n++) {
+		if (f.at < last || f.size > sizeof(struct echo_packet))
+			abort();
+		last = f.at;
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char path[64], again[64];
@@ -57,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	n = read_all(path, copy);
 	if (n > 0 && read_all(again, -1) != n)
 		abort();
+	make_packets(path);
 	(void)close(fd);
 	(void)close(copy);
 	return 0;

@@ -100,6 +100,7 @@ TEST(what_is_written_is_read)
 	auto_fd int fd = write_events(path, N, true);
 	uint32_t value = 0;
 
+	OK(fd >= 0);
 	EQ_INT(events_open(path, &ev, &err), 0);
 	EQ_INT(events_head(ev)->begin, head.begin);
 	EQ_INT(event_head_find(events_head(ev), "nf_conntrack_udp_timeout", &value), 0);
