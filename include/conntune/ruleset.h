@@ -118,6 +118,16 @@ struct ct_rule_ask {
 
 struct ct_ipsets;
 
+/* Reads what "ipset save" prints: the sets that rules name by --match-set, --add-set, --del-set.
+ * Null with a sentence in @err (may be null) that names the line. A set of a type or with an option
+ * that the model does not know is opaque: what asks it depends on it. Of ranges, those of addresses
+ * of IPv4 and of ports are read. Timeouts run from the first packet that asks; packets change sets
+ * (counters, the target SET), so that they belong to one run. */
+struct ct_ipsets *ct_ipsets_parse(const char *text, size_t len, struct ct_err *err);
+
+/* Null is fine. */
+void ct_ipsets_free(struct ct_ipsets *s);
+
 /* A packet as rules see it. Everything is borrowed. */
 struct ct_rule_packet {
 	struct ct_packet *packet;     /* parsed; its info counts, CT_INFO_UNTRACKED also; targets

@@ -106,7 +106,7 @@ static void set_up(struct ct_hooks *h, struct ct_route_addr *addrs, struct ct_ro
 
 int main(int argc, char **argv)
 {
-	auto_fini(ct_buf) struct ct_buf text = { 0 };
+	auto_fini(ct_buf) struct ct_buf text = { 0 }, saved = { 0 };
 	bool is_v6 = argc > 1 && argv[1][0] == '6';
 	struct ct_engine_config cfg;
 	struct ct_defrag_config defrag;
@@ -135,6 +135,11 @@ int main(int argc, char **argv)
 	h.about.known = CT_RULE_KNOWS_TIME | CT_RULE_KNOWS_LINK | CT_RULE_KNOWS_KIND |
 			CT_RULE_KNOWS_NO_IPSEC | CT_RULE_KNOWS_MTU;
 	h.about.mtu = MTU;
+	if (argc > 3 && (read_file(argv[3], &saved) < 0 ||
+			 !(h.about.sets = ct_ipsets_parse(saved.p, saved.len, &err)))) {
+		(void)fprintf(stderr, "%s\n", err.text);
+		return 1;
+	}
 	while (pass(&h, bytes) == 1)
 		;
 	printf("--\n");
@@ -142,6 +147,7 @@ int main(int argc, char **argv)
 	ct_engine_free(h.engine);
 	ct_defrag_free(h.defrag);
 	ct_ruleset_free(rs);
+	ct_ipsets_free(h.about.sets);
 	free(bytes);
 	return 0;
 }

@@ -21,6 +21,7 @@ enum replay_key {
 	KEY_OUT,
 	KEY_RULES,
 	KEY_RULES6,
+	KEY_SETS,
 	KEY_ROUTE,
 	KEY_RP_FILTER,
 	KEY_SET,
@@ -47,6 +48,7 @@ static const struct option_spec replay_specs[] = {
 	{ "rules", 'r', "FILE", KEY_RULES,
 	  "send packets through these rules (iptables-save, nft)" },
 	{ "rules6", 0, "FILE", KEY_RULES6, "those of IPv6 (ip6tables-save)" },
+	{ "sets", 0, "FILE", KEY_SETS, "the sets that rules ask for (ipset save)" },
 	{ "route", 0, "FILE", KEY_ROUTE, "addresses and routes, as ip(8) prints them" },
 	{ "rp-filter", 0, "off|strict|loose", KEY_RP_FILTER, "whether sources are checked" },
 	{ "set", 's', "KEY=VALUE", KEY_SET, "a sysctl of net.netfilter.nf_conntrack_*" },
@@ -189,6 +191,8 @@ static int machine_option(struct replay_options *o, enum replay_key key, const c
 		return sim_case_rules(&o->of, value, CT_SYNTAX_IPTABLES, err);
 	case KEY_RULES6:
 		return sim_case_rules(&o->of, value, CT_SYNTAX_IP6TABLES, err);
+	case KEY_SETS:
+		return sim_case_sets(&o->of, value, err);
 	case KEY_ROUTE:
 		return sim_routes_file(&o->of.machine, value, err);
 	case KEY_RP_FILTER:
@@ -470,6 +474,7 @@ static void set_wishes(struct replay *r)
 	o->cfg.rules4 = o->of.rules4;
 	o->cfg.rules6 = o->of.rules6;
 	o->cfg.rules_nft = o->of.rules_nft;
+	o->cfg.sets = o->of.sets;
 	if (!o->is_case)
 		sim_case_zero(&o->of);
 }

@@ -18,6 +18,7 @@
 enum trace_key {
 	KEY_RULES = 1,
 	KEY_RULES6,
+	KEY_SETS,
 	KEY_ROUTE,
 	KEY_LOCAL,
 	KEY_HOST,
@@ -30,6 +31,7 @@ enum trace_key {
 static const struct option_spec trace_specs[] = {
 	{ "rules", 'r', "FILE", KEY_RULES, "the rules (iptables-save, nft)" },
 	{ "rules6", 0, "FILE", KEY_RULES6, "those of IPv6 (ip6tables-save)" },
+	{ "sets", 0, "FILE", KEY_SETS, "the sets that rules ask for (ipset save)" },
 	{ "route", 0, "FILE", KEY_ROUTE, "addresses and routes, as ip(8) prints them" },
 	{ "local", 0, "ADDR", KEY_LOCAL, "[DEV=]ADDR[/LEN], an address of the machine" },
 	{ "host", 0, NULL, KEY_HOST, "the machine forwards nothing" },
@@ -76,6 +78,8 @@ static int apply_option(struct trace_state *s, enum trace_key key, const char *v
 		return sim_case_rules(&s->of, value, CT_SYNTAX_IPTABLES, err);
 	case KEY_RULES6:
 		return sim_case_rules(&s->of, value, CT_SYNTAX_IP6TABLES, err);
+	case KEY_SETS:
+		return sim_case_sets(&s->of, value, err);
 	case KEY_ROUTE:
 		return sim_routes_file(&s->of.machine, value, err);
 	case KEY_LOCAL:
@@ -282,6 +286,7 @@ static int prepare(struct trace_state *s, struct trace *t)
 	s->cfg.rules4 = s->of.rules4;
 	s->cfg.rules6 = s->of.rules6;
 	s->cfg.rules_nft = s->of.rules_nft;
+	s->cfg.sets = s->of.sets;
 	if (s->wants_verify && trace_verify(t, &s->cfg, &err) < 0) {
 		cmd_error("--verify: %s", err.text);
 		return EXIT_FAILED;

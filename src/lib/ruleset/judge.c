@@ -126,11 +126,15 @@ static void doubt_add(struct ct_judging *j, const struct ct_rule *r, const char 
 	j->out->depends_line = r->line;
 }
 
-/* True when a rule only watches: whether it matched changes nothing but its counters. */
-static bool only_watches(const struct ct_rule *r)
+/* True when a rule only watches: whether it matched changes nothing but its counters, or sets that
+ * are not known anyway. */
+static bool only_watches(const struct ct_rule *r, const struct ct_judging *j)
 {
-	return r->verdict == CT_RULE_CONTINUE || (r->verdict == CT_RULE_EXT && r->target->def &&
-						  r->target->def->target == ct_target_pass);
+	const struct ct_ext_def *def = r->verdict == CT_RULE_EXT ? r->target->def : NULL;
+
+	return r->verdict == CT_RULE_CONTINUE ||
+	       (def &&
+		(def->target == ct_target_pass || (def->target == ct_target_set && !j->p->sets)));
 }
 
 struct call {
@@ -244,7 +248,7 @@ static bool try_rule(struct ct_judging *j, struct walk *w, struct ct_rule *r)
 		decide(j, w, r, CT_FATE_DROP);
 		return true;
 	}
-	if (fits == CT_UNSURE && !only_watches(r))
+	if (fits == CT_UNSURE && !only_watches(r, j))
 		doubt_add(j, r, doubt);
 	if (fits != CT_YES) {
 		w->rule = from(w, r->next);

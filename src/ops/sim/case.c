@@ -214,6 +214,18 @@ int sim_case_rules(struct sim_case *c, const char *path, unsigned syntax, struct
 	return 0;
 }
 
+int sim_case_sets(struct sim_case *c, const char *path, struct ct_err *err)
+{
+	struct ct_ipsets *sets;
+	int r = sim_sets_file(path, &sets, err);
+
+	if (r < 0)
+		return r;
+	ct_ipsets_free(c->sets);
+	c->sets = sets;
+	return 0;
+}
+
 void sim_case_zero(struct sim_case *c)
 {
 	struct ct_ruleset *all[] = { c->rules4, c->rules6, c->rules_nft };
@@ -326,6 +338,8 @@ void sim_case_fini(struct sim_case *c)
 	ct_ruleset_free(c->rules4);
 	ct_ruleset_free(c->rules6);
 	ct_ruleset_free(c->rules_nft);
+	ct_ipsets_free(c->sets);
+	c->sets = NULL;
 	sim_machine_fini(&c->machine);
 	c->rules4 = c->rules6 = c->rules_nft = NULL;
 }

@@ -13,6 +13,7 @@ enum { SIM_PATH = 4096 };
 struct sim_case {
 	struct sim_machine machine;
 	struct ct_ruleset *rules4, *rules6, *rules_nft; /* owned */
+	struct ct_ipsets *sets;				/* owned */
 	char capture[SIM_PATH];
 	char numbering[SIM_PATH]; /* the capture whose frames are counted; empty: the same */
 };
@@ -26,6 +27,9 @@ void sim_case_fini(struct sim_case *c);
 /* Puts the rules of a file in their place: iptables', by @syntax ip6tables', or nft's; what was
  * there goes. -EINVAL with a sentence. */
 int sim_case_rules(struct sim_case *c, const char *path, unsigned syntax, struct ct_err *err);
+
+/* Puts the sets of a file in their place; what was there goes. -EINVAL with a sentence. */
+int sim_case_sets(struct sim_case *c, const char *path, struct ct_err *err);
 
 /* All counters of its rules to 0. */
 void sim_case_zero(struct sim_case *c);

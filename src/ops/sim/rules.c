@@ -85,3 +85,15 @@ int sim_rules_any(const char *path, unsigned syntax, struct ct_ruleset **out,
 	*out = rules_read(text.p ? text.p : "", text.len, syntax, err);
 	return *out ? 0 : name_place(err, name);
 }
+
+int sim_sets_file(const char *path, struct ct_ipsets **out, struct ct_err *err)
+{
+	auto_fini(ct_buf) struct ct_buf text = { 0 };
+	const char *name;
+	int r = read_file(path, &text, &name, err);
+
+	if (r < 0)
+		return r;
+	*out = ct_ipsets_parse(text.p ? text.p : "", text.len, err);
+	return *out ? 0 : name_place(err, name);
+}

@@ -18,4 +18,7 @@ int sim_rules_file(const char *path, unsigned syntax, struct ct_ruleset **out, s
 int sim_rules_any(const char *path, unsigned syntax, struct ct_ruleset **out,
 		  enum rules_spelling *spelling, struct ct_err *err);
 
+/* The sets of a file that "ipset save" wrote; as above. */
+int sim_sets_file(const char *path, struct ct_ipsets **out, struct ct_err *err);
+
 #endif

@@ -69,6 +69,7 @@ struct sim *sim_new(const struct sim_config *cfg, struct ct_err *err)
 	s->hooks.trace_user = cfg->user;
 	s->hooks.about.known = CT_RULE_KNOWS_TIME | (cfg->mtu ? CT_RULE_KNOWS_MTU : 0);
 	s->hooks.about.mtu = cfg->mtu;
+	s->hooks.about.sets = cfg->sets;
 	s->room = malloc((size_t)BURST * ROOM_SIZE);
 	s->follow = cfg->follows_nat ? sim_follow_new() : NULL;
 	if (!s->room || (cfg->follows_nat && !s->follow))

@@ -67,6 +67,7 @@ struct sim_config {
 	struct ct_defrag_config defrag;
 	/* Borrowed, and counted in; null: none. Those of nft stand beside the others. */
 	struct ct_ruleset *rules4, *rules6, *rules_nft;
+	struct ct_ipsets *sets;		   /* borrowed, and changed; null: sets are not known */
 	const struct sim_machine *machine; /* borrowed; ready */
 	struct sim_helper helpers[SIM_MAX_HELPERS];
 	unsigned n_helpers;
