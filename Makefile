@@ -20,6 +20,8 @@ help:
 	@echo 'make bench      measure; one line of key=value each'
 	@echo 'make lab        a server that runs out of tracking, in network namespaces, and its diagnosis;'
 	@echo '                LAB="--yes-change-max" makes the kernel drop for real'
+	@echo 'make tour       the whole story, from the first drop to the way back; asks before it lowers the'
+	@echo '                limit of this machine for a minute (LAB="--yes-change-max": does not ask)'
 	@echo 'make fuzz       run the fuzzers, FUZZ_SECONDS=$(FUZZ_SECONDS) each'
 	@echo 'make install    install below DESTDIR=$(DESTDIR) prefix=$(prefix)'
 	@echo 'make uninstall  remove what install put there'
@@ -48,6 +50,11 @@ lab:
 	@tools/build -q $(BUILD)
 	@CONNTUNE=$(BUILD)/src/app/conntune tools/lab/run $(LAB)
 
+tour:
+	@tools/install-packages build test lab
+	@tools/build -q $(BUILD)
+	@CONNTUNE=$(BUILD)/src/app/conntune tools/lab/tour $(LAB)
+
 fuzz:
 	@tools/install-packages build lint
 	@tools/fuzz $(FUZZ_SECONDS)
@@ -64,4 +71,4 @@ uninstall:
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-fuzz
 
-.PHONY: all help doctor test test-slow bench lab fuzz install uninstall clean
+.PHONY: all help doctor test test-slow bench lab tour fuzz install uninstall clean
