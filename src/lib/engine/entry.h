@@ -108,7 +108,8 @@ struct entry {
 	uint16_t zone;	  /* its id, whatever direction it is limited to */
 	uint8_t zone_dir; /* enum ct_zone_dir */
 	uint8_t pending;  /* enum ct_event bits that a later packet will tell: see conclude() */
-	uint8_t unused[4];
+	uint8_t overlaid; /* a bit for each direction whose tuple a newer entry has: see index.c */
+	uint8_t unused[3];
 };
 
 struct entry_tcp {

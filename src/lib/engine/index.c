@@ -8,6 +8,11 @@
  * each insertion, so that no packet waits for all of it.
  *
  * An entry of two keys has two slots; the second's number has the bit REF_REPLY.
+ *
+ * Zones of one direction let two entries have one tuple in one zone, the original of one and the
+ * reply of the other. The kernel's bucket has the newer first (____nf_conntrack_find()); slots have
+ * no order, so the older remembers in which direction it is overlaid, and is taken only where
+ * the newer is gone.
  */
 #include "lib/engine/index.h"
 
@@ -107,23 +112,48 @@ static inline uint32_t lines_find(const struct ct_engine *en, const struct lines
 	}
 }
 
-uint32_t ct_index_peek(const struct ct_engine *en, const struct probe *pr)
+static inline uint32_t find_any(const struct ct_engine *en, const struct probe *pr, bool is_narrow)
 {
 	const struct index *ix = en->index;
-	uint32_t ref = lines_find(en, &ix->now, pr, true);
+	uint32_t ref = lines_find(en, &ix->now, pr, is_narrow);
 
-	return ref || !ix->old.at ? ref : lines_find(en, &ix->old, pr, true);
+	return ref || !ix->old.at ? ref : lines_find(en, &ix->old, pr, is_narrow);
+}
+
+/* What was found, or the newer entry that has the tuple as well. */
+static uint32_t newer_than(const struct ct_engine *en, const struct probe *pr, uint32_t ref)
+{
+	const struct entry *e = entry_at(en, ref & REF_NUMBER);
+	enum ct_dir dir = ct_probe_dir(pr, e, ref);
+	struct probe other = *pr;
+	uint32_t newer;
+
+	if (!(e->overlaid & 1U << dir))
+		return ref;
+	other.rare |= dir == CT_DIR_ORIG ? PROBE_REPLY : PROBE_ORIG;
+	newer = find_any(en, &other, true);
+	return newer ? newer : ref;
+}
+
+static inline uint32_t newest(const struct ct_engine *en, const struct probe *pr, uint32_t ref)
+{
+	bool may_be_older = ref && entry_at(en, ref & REF_NUMBER)->overlaid;
+
+	return may_be_older ? newer_than(en, pr, ref) : ref;
+}
+
+uint32_t ct_index_peek(const struct ct_engine *en, const struct probe *pr)
+{
+	uint32_t ref = find_any(en, pr, true);
+
+	return pr->rare & (PROBE_ORIG | PROBE_REPLY) ? ref : newest(en, pr, ref);
 }
 
 uint32_t ct_index_find(const struct ct_engine *en, const struct probe *pr)
 {
-	const struct index *ix = en->index;
-	uint32_t ref;
-
 	if (pr->rare & (PROBE_ORIG | PROBE_REPLY))
-		return ct_index_peek(en, pr);
-	ref = lines_find(en, &ix->now, pr, false);
-	return ref || !ix->old.at ? ref : lines_find(en, &ix->old, pr, false);
+		return find_any(en, pr, true);
+	return newest(en, pr, find_any(en, pr, false));
 }
 
 static void lines_put(struct lines *ls, uint64_t hash, uint32_t ref)
@@ -278,16 +308,35 @@ static void drop_ref(struct ct_engine *en, uint64_t hash, uint32_t ref)
 	ix->n_slots--;
 }
 
+/* Marks the entry that has a tuple of a new one in the other direction. To those whose zone is the
+ * same in both directions, that is a clash: is_clash(). */
+static void overlay(struct ct_engine *en, uint32_t number, enum ct_dir dir)
+{
+	enum ct_dir other = dir == CT_DIR_ORIG ? CT_DIR_REPLY : CT_DIR_ORIG;
+	struct probe pr;
+	uint32_t ref;
+
+	if (!zone_is_narrow(entry_at(en, number)->zone_dir))
+		return;
+	ct_entry_probe(en, number, dir, &pr);
+	pr.rare |= other == CT_DIR_ORIG ? PROBE_ORIG : PROBE_REPLY;
+	ref = find_any(en, &pr, true);
+	if (ref)
+		entry_at(en, ref & REF_NUMBER)->overlaid |= (uint8_t)(1U << other);
+}
+
 int ct_index_insert_reply(struct ct_engine *en, uint32_t number)
 {
 	struct probe pr;
 
+	overlay(en, number, CT_DIR_REPLY);
 	ct_entry_probe(en, number, CT_DIR_REPLY, &pr);
 	return put_ref(en, pr.hash, number | REF_REPLY);
 }
 
 int ct_index_insert(struct ct_engine *en, uint64_t hash, uint32_t number)
 {
+	overlay(en, number, CT_DIR_ORIG);
 	if (put_ref(en, hash, number) < 0)
 		return -1;
 	if (!(entry_at(en, number)->flags & ENTRY_SECOND))

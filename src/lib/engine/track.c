@@ -176,7 +176,9 @@ static inline bool is_guess_right(const struct ct_engine *en, const struct probe
 {
 	if (!(e->status & CT_STATUS_CONFIRMED) || tick_passed(e->deadline, en->tick))
 		return false;
-	return en->chains ? ct_chain_is_first(en, pr, guess) : ct_probe_matches(en, pr, guess, e);
+	if (en->chains)
+		return ct_chain_is_first(en, pr, guess);
+	return !e->overlaid && ct_probe_matches(en, pr, guess, e);
 }
 
 /* A probe that is limited to original tuples has found nothing; the reply's zone is another. */

@@ -342,6 +342,66 @@ TEST(a_zone_may_be_limited_to_one_direction)
 	}
 }
 
+/* A packet without a zone, by both ways into the engine; the entry it comes to. */
+static uint32_t found(struct ct_engine *en, unsigned info)
+{
+	struct ct_packet *list[1];
+	struct made m;
+	uint32_t number;
+
+	feed(en, made_udp(&m, CLIENT, 1000, SERVER, 53));
+	EQ_INT(m.p.info, info);
+	number = m.p.entry.number;
+	list[0] = made_udp(&m, CLIENT, 1000, SERVER, 53);
+	ct_engine_burst(en, list, 1, 0);
+	EQ_INT(m.p.info, info);
+	EQ_INT(m.p.entry.number, number);
+	return number;
+}
+
+/* Two entries with one tuple in zone 0, the reply of one and the original of the other. Linux 6.18
+ * puts the newer before the older into the bucket. */
+static void check_overlap(enum ct_fidelity fidelity, enum ct_zone_dir answered,
+			  bool is_answer_first)
+{
+	struct ct_engine *en = engine_new(fidelity);
+	struct ct_handle asked = { 0, 0 }, answer = { 0, 0 };
+	struct made m;
+
+	for (int i = 0; i < 2; i++) {
+		if ((i == 0) == is_answer_first) {
+			feed(en, in_zone(made_udp(&m, SERVER, 53, CLIENT, 1000),
+					 answered == CT_ZONE_BOTH ? 0 : 3, answered));
+			answer = m.p.entry;
+		} else {
+			feed(en, in_zone(made_udp(&m, CLIENT, 1000, SERVER, 53), 4, CT_ZONE_REPLY));
+			asked = m.p.entry;
+		}
+		EQ_INT(m.p.info, CT_INFO_NEW);
+		EQ_INT(m.p.verdict, CT_ACCEPT);
+	}
+	EQ_INT(stats(en).count, 2);
+	if (is_answer_first) {
+		EQ_INT(found(en, CT_INFO_NEW), asked.number);
+		EQ_INT(ct_engine_delete(en, asked), 0);
+		EQ_INT(found(en, CT_INFO_ESTABLISHED_REPLY), answer.number);
+	} else {
+		EQ_INT(found(en, CT_INFO_ESTABLISHED_REPLY), answer.number);
+		EQ_INT(ct_engine_delete(en, answer), 0);
+		EQ_INT(found(en, CT_INFO_NEW), asked.number);
+	}
+	ct_engine_free(en);
+}
+
+TEST(of_two_entries_with_one_tuple_the_newer_is_found)
+{
+	for (int fidelity = CT_FIDELITY_EXACT; fidelity <= CT_FIDELITY_KERNEL; fidelity++) {
+		check_overlap((enum ct_fidelity)fidelity, CT_ZONE_BOTH, true);
+		check_overlap((enum ct_fidelity)fidelity, CT_ZONE_ORIG, true);
+		check_overlap((enum ct_fidelity)fidelity, CT_ZONE_ORIG, false);
+	}
+}
+
 struct heard {
 	unsigned events;
 	uint32_t mark;
@@ -411,4 +471,5 @@ TAP_MAIN(&tap_a_mapped_flow_is_found_by_its_reply, &tap_a_tuple_is_taken_in_eith
 	 &tap_two_flows_mapped_to_one_tuple_collide_at_confirm,
 	 &tap_errors_are_about_the_tuple_on_the_wire, &tap_ipv6_is_mapped_as_well,
 	 &tap_many_mapped_flows_are_all_found, &tap_a_zone_may_be_limited_to_one_direction,
+	 &tap_of_two_entries_with_one_tuple_the_newer_is_found,
 	 &tap_a_mark_is_told_with_the_next_packet, &tap_only_the_right_changes_are_taken)
