@@ -337,6 +337,15 @@ static void say_json(struct planning *g, struct writer *w)
 /* The plan as a file ----------------------------------------------------------------------------
  */
 
+/* What one change can hold: of a namespace not what belongs to the whole machine, and one class of
+ * packets, the best; the others wait for the next plan. */
+static bool fits(const struct planning *g, const struct plan *p, const struct advice_step *s)
+{
+	if (s->kind == ADVICE_SET)
+		return !g->common->netns || s->setting->scope == SETTING_NETNS;
+	return s->kind == ADVICE_NOTRACK && p->n_notrack == 0;
+}
+
 static int fill_plan(struct planning *g, struct plan *p, struct ct_err *err)
 {
 	int r = 0;
@@ -344,6 +353,8 @@ static int fill_plan(struct planning *g, struct plan *p, struct ct_err *err)
 	for (size_t i = 0; r == 0 && i < advice_n(g->advice); i++) {
 		const struct advice_step *s = advice_at(g->advice, i);
 
+		if (!fits(g, p, s))
+			continue;
 		if (s->kind == ADVICE_SET) {
 			r = plan_add_set(p,
 					 report_text(g->report, "%s=%lld", s->setting->name,
@@ -354,7 +365,7 @@ static int fill_plan(struct planning *g, struct plan *p, struct ct_err *err)
 				p->set[p->n_sets - 1].from = s->from;
 				p->set[p->n_sets - 1].reason = s->reason;
 			}
-		} else if (s->kind == ADVICE_NOTRACK) {
+		} else {
 			r = plan_add_notrack(p, s->class, err);
 			if (r == 0)
 				p->notrack[p->n_notrack - 1].reason = s->reason;

@@ -222,7 +222,11 @@ static int show(struct top_run *run)
 {
 	int written = top_write(run), whole = top_tell_missing(run);
 
-	(void)fflush(stdout);
+	/* The next look may be long in coming. */
+	if (written == EXIT_DONE && fflush(stdout) != 0) {
+		cmd_error("standard output: %s", strerror(errno));
+		written = EXIT_FAILED;
+	}
 	run->n_looks++;
 	run->n_parts = 0;
 	tally_free(run->tally);

@@ -175,6 +175,8 @@ static int add_condition(struct ct_match *m, const char *word, const char **at, 
 			return ct_err_set(err, -EINVAL, "--notrack: %s needs a value", word);
 		return ct_match_add(m, fields[i].field, value, err);
 	}
+	if (strcmp(word, "lo") == 0 || strcmp(word, "loopback") == 0)
+		return ct_match_add(m, CT_MATCH_ADDR, "127.0.0.0/8", err);
 	if (strcmp(word, "ip") == 0)
 		return ct_match_add(m, CT_MATCH_FAMILY, "ipv4", err);
 	if (strcmp(word, "ip6") == 0)
