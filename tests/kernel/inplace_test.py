@@ -258,9 +258,9 @@ def test_parallel():
         ns.call(k.insert, [{"src": f"10.1.{i >> 8}.{i & 255}", "dst": "10.2.0.1", "sport": 1000,
                             "dport": 80, "timeout": 600} for i in range(20000)])
         again = subprocess.Popen([k.CONNTUNE, "top", "--netns", ns.name, "--via", "bpf",
-                                  "--parallel", "--every", "0", "--times", "300"],
+                                  "--parallel", "--every", "0", "--times", "3000"],
                                  stdout=subprocess.DEVNULL)
-        time.sleep(1)
+        time.sleep(0.7)
         ran = [int(k.get(f"/proc/{again.pid}/task/{task}/schedstat").split()[0])
                for task in os.listdir(f"/proc/{again.pid}/task") if task != str(again.pid)]
         assert again.wait(60) == 0
